@@ -1,0 +1,136 @@
+export interface ErrorRow {
+  readonly status?: number;
+  readonly exit?: number;
+  readonly meaning: string;
+  readonly remedy: string;
+}
+
+/**
+ * Every error that Depthcast names: on the wire, in logs and at exit. docs/ERRORS.md is tested against this table.
+ *
+ * `status` is the HTTP status where the error reaches a client; `exit` the process's exit code where it ends an app.
+ */
+export const ERRORS = {
+  CONFIG_INVALID: {
+    exit: 2,
+    meaning: 'A setting has a value the app does not take.',
+    remedy: 'Change the named variable or option to one of the values the message lists.',
+  },
+  CLUSTER_MISMATCH: {
+    exit: 2,
+    meaning: 'This Redis was set up with another partition count or format version.',
+    remedy: 'Use the same settings everywhere, or another Redis, or start with an empty one.',
+  },
+  REDIS_UNSAFE: {
+    exit: 2,
+    meaning: 'Redis may evict keys (maxmemory-policy is not noeviction).',
+    remedy: 'Set maxmemory-policy to noeviction.',
+  },
+  PORT_IN_USE: { exit: 2, meaning: 'Another process listens on the port.', remedy: 'Stop it, or choose another port.' },
+  REDIS_NOT_FOUND: {
+    exit: 2,
+    meaning: 'No Redis could be found or made.',
+    remedy: 'Do one of the four things the message lists.',
+  },
+  FENCED: {
+    exit: 3,
+    meaning: 'Another engine has taken over this partition, or Redis no longer holds what this one wrote.',
+    remedy: 'None needed: the supervisor restarts the engine, which recovers from the log.',
+  },
+  RECOVERY_MISMATCH: {
+    exit: 4,
+    meaning: 'Replaying the inbox gave other events than the log holds. Nothing was appended.',
+    remedy: 'Do not delete anything. Run the version that wrote the log, and report the message.',
+  },
+  INBOX_TRIMMED: {
+    exit: 3,
+    meaning: "Inputs after the engine's cursor were trimmed before it read them.",
+    remedy: 'None needed: the engine restarts from the newest snapshot.',
+  },
+  SNAPSHOT_REFUSED: {
+    meaning: 'A snapshot was older than the one stored, or beyond the log.',
+    remedy: 'None needed: the stored snapshot stays.',
+  },
+  LOG_GAP: {
+    meaning: 'An entry does not follow the one before it.',
+    remedy: 'None needed: the reader resolves its cursor again and resumes or resets.',
+  },
+  INPUT_INVALID: {
+    meaning:
+      'An input in the inbox is not one the engine understands. It is counted, reported as an error event, and skipped.',
+    remedy: 'Mend the producer that the message names.',
+  },
+  VENUE_MESSAGE_INVALID: {
+    meaning:
+      'A venue sent a message that is malformed. It is counted and skipped; the book resyncs if it was part of its sequence.',
+    remedy: 'None needed unless it repeats: then the venue has changed its format.',
+  },
+  DECIMAL_INVALID: {
+    status: 400,
+    meaning: 'A number is not written as a plain decimal.',
+    remedy: 'Write digits with at most one point: no sign, exponent, space or separator.',
+  },
+  DECIMAL_OFF_STEP: {
+    status: 400,
+    meaning: 'A price is not a multiple of the tick, or a size not one of the step.',
+    remedy: 'Use a multiple of the step the message names.',
+  },
+  DECIMAL_OUT_OF_RANGE: {
+    status: 400,
+    meaning: 'A price or size is too large to be held exactly.',
+    remedy: 'Use a smaller value.',
+  },
+  CURSOR_INVALID: {
+    status: 400,
+    meaning: 'A cursor is malformed.',
+    remedy: 'Send back an id exactly as it was received.',
+  },
+  STREAM_INVALID: {
+    status: 400,
+    meaning: 'A stream definition is malformed, or its type or level count is not one that exists.',
+    remedy: 'Write SYMBOL:TYPE:LEVELS, for example BTCUSD:MBP:10.',
+  },
+  SYMBOL_UNKNOWN: {
+    status: 400,
+    meaning: 'No venue publishes this symbol here.',
+    remedy: 'Choose one of GET /symbols.',
+  },
+  MBO_UNAVAILABLE: {
+    status: 400,
+    meaning: "The symbol's venue publishes price levels, not orders.",
+    remedy: 'Ask for MBP.',
+  },
+  PARAMETER_INVALID: {
+    status: 400,
+    meaning: 'A query parameter has a value it does not take.',
+    remedy: 'Use one of the values the message lists.',
+  },
+  OVERLOADED: {
+    status: 503,
+    meaning: 'The service is at one of its limits.',
+    remedy: 'Come back after the time that retry: or Retry-After names.',
+  },
+} as const satisfies Record<string, ErrorRow>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** An error with a code of {@link ERRORS} and a message that names what came and what is allowed. */
+export class DepthcastError extends Error {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'DepthcastError';
+    this.code = code;
+  }
+
+  /** The HTTP status for a client, 500 where the error was never meant to reach one. */
+  get status(): number {
+    return (ERRORS[this.code] as ErrorRow).status ?? 500;
+  }
+
+  /** The process's exit code when this error ends an app. */
+  get exit(): number {
+    return (ERRORS[this.code] as ErrorRow).exit ?? 1;
+  }
+}

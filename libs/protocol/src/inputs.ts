@@ -1,0 +1,104 @@
+import { z } from 'zod';
+import { SYMBOL_PATTERN } from './symbols.ts';
+
+/**
+ * What goes into the inbox, one JSON object an entry, under the topic `<type>:<SYMBOL>` (or `<type>` alone).
+ *
+ * Every input carries `src` (one per process start of a producer) and `seq` (1, 2, 3 … of that src), so that a
+ * producer may send again after any doubt: the engine applies each (src, seq) once. Times are microseconds since
+ * 1970, which stay exact in a double until the year 2255; prices and sizes are decimal text.
+ */
+const timeUs = z.int().nonnegative();
+const symbol = z.string().regex(SYMBOL_PATTERN);
+const decimal = z.string();
+const levels = z.array(z.tuple([decimal, decimal]));
+
+const stamped = {
+  src: z.string().min(1).max(64),
+  seq: z.int().positive(),
+  /** When ingest received or made it. */
+  tsRecvUs: timeUs,
+};
+const market = { ...stamped, symbol, /** The venue's time. */ tsEventUs: timeUs };
+
+/** Which continuity rule a venue's diffs follow. Binance: spot by `U`/`u`, USD-M by `pu`. */
+export const depthRules = ['spot', 'usdm'] as const;
+export type DepthRule = (typeof depthRules)[number];
+
+export const inputSchemas = {
+  /** A symbol as its venue defines it. Comes before anything else about the symbol, and again after each restart. */
+  symbol: z.object({
+    ...stamped,
+    type: z.literal('symbol'),
+    symbol,
+    venue: z.string().min(1).max(32),
+    /** Smallest price and size increment. */
+    tick: decimal,
+    step: decimal,
+    depthRule: z.enum(depthRules),
+    /** True when the venue publishes its own best bid and offer; else it is taken from the book. */
+    quotes: z.boolean(),
+  }),
+  /** Whether the venue's data for the symbol flows. `down` makes the book stale; `up` starts a new sync. */
+  feed: z.object({ ...market, type: z.literal('feed'), status: z.enum(['up', 'down']), reason: z.string().max(200) }),
+  /** Levels that changed, absolute sizes, 0 deletes. `prev` is the `last` of the diff before, where the venue says it. */
+  depth: z.object({
+    ...market,
+    type: z.literal('depth'),
+    first: z.int().nonnegative(),
+    last: z.int().nonnegative(),
+    prev: z.int().nonnegative().optional(),
+    bids: levels,
+    asks: levels,
+  }),
+  /** The whole book as of update `last`. */
+  depth_snapshot: z.object({
+    ...market,
+    type: z.literal('depth_snapshot'),
+    last: z.int().nonnegative(),
+    bids: levels,
+    asks: levels,
+  }),
+  /** The venue's best bid and offer as of update `last`. */
+  quote: z.object({
+    ...market,
+    type: z.literal('quote'),
+    last: z.int().nonnegative(),
+    bidPrice: decimal,
+    bidQty: decimal,
+    askPrice: decimal,
+    askQty: decimal,
+  }),
+  /** `side` is the taker's. */
+  trade: z.object({
+    ...market,
+    type: z.literal('trade'),
+    tradeId: z.int().nonnegative(),
+    price: decimal,
+    qty: decimal,
+    side: z.enum(['BUY', 'SELL']),
+  }),
+  /** Event time reached second `second`. Any producer may send it; each second counts once. */
+  clock: z.object({ ...stamped, type: z.literal('clock'), second: z.int().nonnegative() }),
+} as const;
+
+export type InputType = keyof typeof inputSchemas;
+export type InputOf<T extends InputType> = z.infer<(typeof inputSchemas)[T]>;
+export type Input = { [T in InputType]: InputOf<T> }[InputType];
+/** An input before its producer has stamped it with `src` and `seq`. */
+export type UnstampedInput = { [T in InputType]: Omit<InputOf<T>, 'src' | 'seq'> }[InputType];
+
+export const inputSchema = z.discriminatedUnion('type', [
+  inputSchemas.symbol,
+  inputSchemas.feed,
+  inputSchemas.depth,
+  inputSchemas.depth_snapshot,
+  inputSchemas.quote,
+  inputSchemas.trade,
+  inputSchemas.clock,
+]);
+
+/** The inbox field name of an input. */
+export function inputTopic(input: { type: string; symbol?: string }): string {
+  return input.symbol === undefined ? input.type : `${input.type}:${input.symbol}`;
+}
