@@ -32,6 +32,11 @@ export const ERRORS = {
     meaning: 'No Redis could be found or made.',
     remedy: 'Do one of the four things the message lists.',
   },
+  STATE_IN_USE: {
+    exit: 2,
+    meaning: 'Another start runs a Redis over the same state folder.',
+    remedy: 'Stop the one the message names, or run this one from another checkout or with REDIS_URL.',
+  },
   FENCED: {
     exit: 3,
     meaning: 'Another engine has taken over this partition, or Redis no longer holds what this one wrote.',

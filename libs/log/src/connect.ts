@@ -1,0 +1,105 @@
+import { DepthcastError } from '@depthcast/protocol';
+import { Cluster, Redis, type RedisOptions } from 'ioredis';
+
+export type RedisClient = Redis | Cluster;
+
+const RECONNECT_MS_MAX = 2_000;
+const CONNECT_TIMEOUT_MS = 5_000;
+/** Longer than any blocked read (1 s), so that only a silent network trips it. */
+const SOCKET_TIMEOUT_MS = 5_000;
+
+export interface ConnectOptions {
+  /** Shown by CLIENT LIST. */
+  readonly name?: string;
+  /** Connection errors; the client reconnects for ever by itself. */
+  readonly onError?: (error: Error) => void;
+}
+
+/**
+ * One client for `redis://`, `rediss://` or `redis+cluster://host:port,host:port`.
+ *
+ * A command whose connection breaks is rejected at once and never sent again by the client: its outcome is unknown,
+ * and only the caller knows how to find out (a writer reads the tip, a producer relies on (src, seq), a reader asks
+ * again). ioredis would by default send it again, which turns one append into a fence.
+ */
+export function connectRedis(url: string, options: ConnectOptions = {}): RedisClient {
+  const client = url.startsWith('redis+cluster://') ? connectCluster(url, options) : connectSingle(url, options);
+  client.on('error', (error: Error) => options.onError?.(error));
+  return client;
+}
+
+/** A second connection with the same settings: a blocked read would stall every other command on a shared one. */
+export function duplicateClient(client: RedisClient): RedisClient {
+  const twin = client instanceof Cluster ? client.duplicate() : client.duplicate();
+  // Its errors show as rejected reads; without a listener ioredis prints them.
+  twin.on('error', () => {});
+  return twin;
+}
+
+/** Whether Redis itself answered with this error; else the command's outcome is unknown. */
+export function isReplyError(error: unknown): error is Error {
+  return error instanceof Error && error.name === 'ReplyError';
+}
+
+/**
+ * Runs a read until it succeeds, through any outage. Redis' own refusals are thrown, except those that pass
+ * (loading, failing over).
+ */
+export async function retryReads<T>(read: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+  for (let waitMs = 20; ; waitMs = Math.min(waitMs * 2, 500)) {
+    try {
+      return await read();
+    } catch (error) {
+      if (signal?.aborted || (isReplyError(error) && !isPassing(error))) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, waitMs));
+  }
+}
+
+/** Refusals that end by themselves: a replica being promoted, a dataset being loaded, a full memory being drained. */
+export function isPassing(error: Error): boolean {
+  return /^(LOADING|CLUSTERDOWN|TRYAGAIN|MASTERDOWN|READONLY|OOM|BUSY|MISCONF|NOREPLICAS|UNKILLABLE)\b/.test(
+    error.message,
+  );
+}
+
+function baseOptions(options: ConnectOptions) {
+  return {
+    ...(options.name === undefined ? {} : { connectionName: options.name }),
+    autoResendUnfulfilledCommands: false,
+    // Without a limit ioredis neither resends nor settles what was in flight when the connection broke.
+    maxRetriesPerRequest: 0,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    socketTimeout: SOCKET_TIMEOUT_MS,
+  } satisfies RedisOptions;
+}
+
+function connectSingle(url: string, options: ConnectOptions): Redis {
+  return new Redis(url, {
+    ...baseOptions(options),
+    retryStrategy: (attempt: number) =>
+      Math.min(25 * 2 ** Math.min(attempt, 10), RECONNECT_MS_MAX) * (0.5 + Math.random() / 2),
+  });
+}
+
+function connectCluster(url: string, options: ConnectOptions): Cluster {
+  const parsed = /^redis\+cluster:\/\/(?:([^:@/]*):([^@/]*)@)?([^/]+)\/?$/.exec(url);
+  const nodes = parsed?.[3]?.split(',').map((node) => {
+    const port = Number(node.slice(node.lastIndexOf(':') + 1));
+    return { host: node.slice(0, node.lastIndexOf(':')), port };
+  });
+  if (!nodes?.every((node) => node.host !== '' && Number.isInteger(node.port) && node.port > 0)) {
+    throw new DepthcastError('CONFIG_INVALID', 'REDIS_URL is not redis+cluster://host:port,host:port');
+  }
+  return new Cluster(nodes, {
+    redisOptions: {
+      ...baseOptions(options),
+      ...(parsed?.[1] ? { username: decodeURIComponent(parsed[1]) } : {}),
+      ...(parsed?.[2] ? { password: decodeURIComponent(parsed[2]) } : {}),
+    },
+    // 0: a command lost with its node is not sent again behind our back (see connectRedis).
+    retryDelayOnFailover: 0,
+    clusterRetryStrategy: (attempt) => Math.min(50 * attempt, RECONNECT_MS_MAX),
+    slotsRefreshInterval: 5_000,
+  });
+}

@@ -1,0 +1,83 @@
+import { DepthcastError } from '@depthcast/protocol';
+import { duplicateClient, isReplyError, type RedisClient, retryReads } from './connect.ts';
+import type { PartitionKeys } from './keys.ts';
+
+export interface InboxEntry {
+  readonly id: string;
+  readonly topic: string;
+  readonly payload: string;
+}
+
+const BLOCK_MS = 1_000;
+export const INBOX_START = '0-0';
+
+/**
+ * Reads the inbox from a known id, over a connection of its own. After each read it makes sure that the entry at
+ * the cursor still stands: if it was trimmed, inputs after it may have gone too, and only a snapshot helps.
+ */
+export class InboxReader {
+  readonly #client: RedisClient;
+  readonly #keys: PartitionKeys;
+
+  constructor(client: RedisClient, keys: PartitionKeys) {
+    this.#client = duplicateClient(client);
+    this.#keys = keys;
+  }
+
+  /**
+   * The entries after `after`, at most `countMax`; empty after `blockMs` without any.
+   *
+   * @throws DepthcastError `INBOX_TRIMMED`.
+   */
+  async read(after: string, countMax: number, signal: AbortSignal, blockMs = BLOCK_MS): Promise<InboxEntry[]> {
+    for (let waitMs = 20; ; waitMs = Math.min(waitMs * 2, 500)) {
+      signal.throwIfAborted();
+      try {
+        // Sent together and answered in order: the check runs after the read, in the same breath.
+        const [reply, held] = await Promise.all([
+          this.#client.xread('COUNT', countMax, 'BLOCK', blockMs, 'STREAMS', this.#keys.inbox, after),
+          after === INBOX_START ? undefined : this.#client.xrange(this.#keys.inbox, after, after),
+        ]);
+        if (held?.length === 0) {
+          throw new DepthcastError(
+            'INBOX_TRIMMED',
+            `input ${after} is no longer in the inbox, nor may be what followed it`,
+          );
+        }
+        const entries = (reply?.[0]?.[1] ?? []) as [string, string[]][];
+        return entries.map(([id, fields]) => ({ id, topic: fields[0] ?? '', payload: fields[1] ?? '' }));
+      } catch (error) {
+        if (error instanceof DepthcastError) throw error;
+        if (isReplyError(error) && /^(WRONGTYPE|ERR|NOPERM)/.test(error.message)) throw error;
+      }
+      await new Promise((resolve) => setTimeout(resolve, waitMs));
+    }
+  }
+
+  /**
+   * For a replay from {@link INBOX_START}, which no entry marks: every input ever added must still be there.
+   *
+   * @throws DepthcastError `INBOX_TRIMMED`.
+   */
+  async assertWhole(): Promise<void> {
+    const info = (await retryReads(() => this.#client.xinfo('STREAM', this.#keys.inbox))) as unknown[];
+    const field = (name: string) => Number(info[info.indexOf(name) + 1]);
+    if (field('entries-added') !== field('length')) {
+      throw new DepthcastError(
+        'INBOX_TRIMMED',
+        `the inbox holds ${field('length')} of ${field('entries-added')} inputs`,
+      );
+    }
+  }
+
+  close(): void {
+    this.#client.disconnect();
+  }
+}
+
+/** Orders two ids of the inbox. */
+export function compareInboxIds(a: string, b: string): number {
+  const [aMs = 0, aSeq = 0] = a.split('-').map(Number);
+  const [bMs = 0, bSeq = 0] = b.split('-').map(Number);
+  return aMs - bMs || aSeq - bSeq;
+}

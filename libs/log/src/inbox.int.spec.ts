@@ -1,0 +1,157 @@
+import { startRedis, TcpProxy, type TestRedis, until } from '@depthcast/testing';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { connectRedis, type RedisClient } from './connect.ts';
+import { InboxProducer } from './inbox-producer.ts';
+import { compareInboxIds, INBOX_START, type InboxEntry, InboxReader } from './inbox-reader.ts';
+import { partitionKeys } from './keys.ts';
+import { produce } from './scripts/produce.lua.ts';
+
+const keys = partitionKeys();
+const clock = (second: number) => ({ type: 'clock', tsRecvUs: 1, second }) as const;
+
+let redis: TestRedis;
+let client: RedisClient;
+const stop: (() => unknown)[] = [];
+
+beforeAll(async () => {
+  redis = await startRedis({ appendonly: true });
+  client = connectRedis(redis.url);
+});
+afterAll(async () => {
+  client.disconnect();
+  await redis.stop();
+});
+beforeEach(async () => {
+  await client.flushall();
+});
+afterEach(async () => {
+  for (const each of stop.splice(0)) await each();
+});
+
+async function stored(): Promise<{ src: string; seq: number; second: number }[]> {
+  return (await client.xrange(keys.inbox, '-', '+')).map(([, fields]) => JSON.parse(fields[1] as string));
+}
+
+/** As the engine does: each (src, seq) once. */
+function applied(entries: readonly { src: string; seq: number; second: number }[]): number[] {
+  const last = new Map<string, number>();
+  return entries.flatMap(({ src, seq, second }) => {
+    if (seq <= (last.get(src) ?? 0)) return [];
+    last.set(src, seq);
+    return [second];
+  });
+}
+
+describe('InboxProducer', () => {
+  it('stamps src and seq, in order, one entry an input', async () => {
+    const producer = new InboxProducer({ client, keys, src: 'me' });
+    for (let i = 1; i <= 1200; i++) expect(producer.push(clock(i))).toBe(true);
+    await producer.flush();
+    expect(await stored()).toEqual(
+      Array.from({ length: 1200 }, (_, i) => ({ src: 'me', seq: i + 1, type: 'clock', tsRecvUs: 1, second: i + 1 })),
+    );
+    const [[, fields]] = (await client.xrange(keys.inbox, '-', '+', 'COUNT', 1)) as [[string, string[]]];
+    expect(fields[0]).toBe('clock');
+  });
+
+  it('loses nothing and doubles nothing when replies are lost', async () => {
+    const proxy = await TcpProxy.start(redis);
+    stop.push(() => proxy.close());
+    const through = connectRedis(proxy.url);
+    stop.push(() => through.disconnect());
+    const marks = [Buffer.from(produce.sha), Buffer.from(produce.lua)];
+    const swallowed = proxy.swallowReplyOf((request) => marks.some((mark) => request.includes(mark)), { count: 5 });
+    const producer = new InboxProducer({ client: through, keys });
+    for (let i = 1; i <= 300; i++) {
+      producer.push(clock(i));
+      if (i % 10 === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    await producer.flush();
+    expect(swallowed.swallowed).toBe(5);
+    const entries = await stored();
+    expect(entries.length).toBeGreaterThan(300);
+    expect(applied(entries)).toEqual(Array.from({ length: 300 }, (_, i) => i + 1));
+  });
+
+  it('goes on after an outage of Redis', async () => {
+    const producer = new InboxProducer({ client, keys });
+    producer.push(clock(1));
+    await producer.flush();
+    await redis.kill();
+    producer.push(clock(2));
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await redis.restart();
+    await producer.flush();
+    expect(applied(await stored())).toEqual([1, 2]);
+  });
+
+  it('refuses what is beyond its bound, says so once, and says when it has room again', async () => {
+    const told: string[] = [];
+    const producer = new InboxProducer({
+      client,
+      keys,
+      queueInputsMax: 10,
+      onOverflow: () => told.push('overflow'),
+      onRecovered: () => told.push('recovered'),
+    });
+    expect(Array.from({ length: 13 }, (_, i) => producer.push(clock(i))).filter((ok) => !ok)).toHaveLength(3);
+    await producer.flush();
+    expect(told).toEqual(['overflow', 'recovered']);
+    expect(await stored()).toHaveLength(10);
+  });
+
+  it('adds nothing to an inbox that nobody reads', async () => {
+    const errors: string[] = [];
+    const producer = new InboxProducer({
+      client,
+      keys,
+      inboxEntriesMax: 3,
+      onError: (error) => errors.push(error.message),
+    });
+    producer.push(clock(1));
+    await producer.flush();
+    await client.xadd(keys.inbox, '*', 'clock', '{}');
+    await client.xadd(keys.inbox, '*', 'clock', '{}');
+    producer.push(clock(2));
+    await until(() => errors.length > 0);
+    expect(errors[0]).toBe('the inbox is full: 3 inputs nobody has read');
+    await client.xtrim(keys.inbox, 'MAXLEN', 0);
+    await producer.flush();
+    expect(await client.xlen(keys.inbox)).toBe(1);
+  });
+});
+
+describe('InboxReader', () => {
+  const signal = new AbortController().signal;
+  const open = () => {
+    const reader = new InboxReader(client, keys);
+    stop.push(() => reader.close());
+    return reader;
+  };
+
+  it('reads from an id on, and waits for what comes', async () => {
+    const reader = open();
+    await client.xadd(keys.inbox, '5-0', 'clock', '{"second":1}');
+    expect(await reader.read(INBOX_START, 10, signal)).toEqual([
+      { id: '5-0', topic: 'clock', payload: '{"second":1}' },
+    ]);
+    const next = reader.read('5-0', 10, signal);
+    await client.xadd(keys.inbox, '6-0', 'clock', '{}');
+    expect((await next).map(({ id }: InboxEntry) => id)).toEqual(['6-0']);
+    expect(await reader.read('6-0', 10, signal, 50)).toEqual([]);
+  });
+
+  it('notices that inputs were trimmed under it', async () => {
+    const reader = open();
+    for (const id of ['5-0', '6-0', '7-0', '8-0']) await client.xadd(keys.inbox, id, 'clock', '{}');
+    expect(await reader.read('5-0', 1, signal)).toHaveLength(1);
+    await client.xtrim(keys.inbox, 'MINID', '7-0');
+    await expect(reader.read('6-0', 10, signal)).rejects.toMatchObject({ code: 'INBOX_TRIMMED' });
+  });
+
+  it('orders ids by number', () => {
+    expect(compareInboxIds('9-0', '10-0')).toBeLessThan(0);
+    expect(compareInboxIds('9-10', '9-9')).toBeGreaterThan(0);
+    expect(compareInboxIds('9-9', '9-9')).toBe(0);
+  });
+});

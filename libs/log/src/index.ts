@@ -1,0 +1,11 @@
+export { checkRedis, FORMAT_VERSION } from './check-redis.ts';
+export { type ConnectOptions, connectRedis, isPassing, isReplyError, type RedisClient, retryReads } from './connect.ts';
+export { EntryDecoder, followsEpoch, type LogEntry, LogGapError, previousTailOf, type RawEntry } from './entries.ts';
+export { InboxProducer, type InboxProducerOptions } from './inbox-producer.ts';
+export { compareInboxIds, INBOX_START, type InboxEntry, InboxReader } from './inbox-reader.ts';
+export { CLUSTER_KEY, type PartitionKeys, partitionKeys } from './keys.ts';
+export { type FollowOptions, type FollowState, LogReader } from './reader.ts';
+export { readBooks, readSnapshots, type StoredBook, type StoredSnapshot } from './snapshots.ts';
+export { Timeline } from './timeline.ts';
+export { cursorOf, readTip, type Tip } from './tip.ts';
+export { APPEND_ENTRIES_MAX, type Claimed, LogWriter, type SnapshotToStore, type WriterOptions } from './writer.ts';

@@ -1,0 +1,149 @@
+import { type Cursor, compareCursors, formatCursor, tryParseCursor } from '@depthcast/protocol';
+import { duplicateClient, isReplyError, type RedisClient, retryReads } from './connect.ts';
+import { EntryDecoder, type LogEntry, LogGapError, type RawEntry } from './entries.ts';
+import type { PartitionKeys } from './keys.ts';
+import { readTip } from './tip.ts';
+
+export type FollowState = 'connected' | 'disconnected' | 'silent';
+
+export interface FollowOptions {
+  readonly signal: AbortSignal;
+  /** The most entries of one batch. */
+  readonly countMax?: number;
+  /** `silent`: the tip moves but nothing arrives; a new connection is being tried. */
+  readonly onState?: (state: FollowState) => void;
+}
+
+const COUNT_MAX = 5_000;
+const BLOCK_MS = 1_000;
+const SILENT_MS = 3_000;
+
+/** Reads a partition's log: ranges, its ends, and the live tail. Every entry is checked to follow the one before. */
+export class LogReader {
+  readonly #client: RedisClient;
+  readonly #keys: PartitionKeys;
+  readonly #decoder = new EntryDecoder();
+
+  constructor(client: RedisClient, keys: PartitionKeys) {
+    this.#client = client;
+    this.#keys = keys;
+  }
+
+  /**
+   * The entries after a cursor, at most `countMax`; from the earliest held when there is no cursor.
+   *
+   * @throws LogGapError when what follows is no longer held, or is of another timeline.
+   */
+  async range(after: Cursor | undefined, countMax: number): Promise<LogEntry[]> {
+    const start = after ? `(${formatCursor(after)}` : '-';
+    const raw = await retryReads(() => this.#client.xrangeBuffer(this.#keys.log, start, '+', 'COUNT', countMax));
+    return this.#decoder.decode(raw as RawEntry[], after);
+  }
+
+  /** The earliest entry still held. */
+  async earliest(): Promise<Cursor | undefined> {
+    const [first] = await retryReads(() => this.#client.xrange(this.#keys.log, '-', '+', 'COUNT', 1));
+    return first && tryParseCursor(first[0]);
+  }
+
+  /** The last entry: resolve it once and follow from there; polling `$` would skip what comes between two polls. */
+  async tail(): Promise<Cursor | undefined> {
+    const [last] = await retryReads(() => this.#client.xrevrange(this.#keys.log, '+', '-', 'COUNT', 1));
+    return last && tryParseCursor(last[0]);
+  }
+
+  /**
+   * Batches of entries after a cursor, for ever, over a connection of its own. The next read is sent when the
+   * consumer asks for the next batch, so a batch is whatever arrived meanwhile. Outages are waited out.
+   *
+   * @throws LogGapError when an entry does not follow, or the log was replaced by one that ends before `after`.
+   */
+  async *follow(after: Cursor, options: FollowOptions): AsyncGenerator<LogEntry[], void> {
+    const { signal, onState, countMax = COUNT_MAX } = options;
+    const connection = new TailConnection(this.#client);
+    const stop = () => connection.close();
+    signal.addEventListener('abort', stop, { once: true });
+    let cursor = after;
+    let quietSince: number | undefined;
+    let state: FollowState | undefined;
+    const enter = (next: FollowState) => {
+      if (next !== state) onState?.(next);
+      state = next;
+    };
+    try {
+      while (!signal.aborted) {
+        let reply: RawEntry[] | undefined;
+        try {
+          reply = await connection.read(this.#keys.log, formatCursor(cursor), countMax);
+        } catch (error) {
+          if (signal.aborted) return;
+          if (isReplyError(error) && /^(WRONGTYPE|ERR|NOPERM)/.test(error.message)) throw error;
+          enter('disconnected');
+          await new Promise((resolve) => setTimeout(resolve, 50));
+          continue;
+        }
+        if (reply) {
+          const entries = this.#decoder.decode(reply, cursor);
+          const last = entries[entries.length - 1] as LogEntry;
+          cursor = { epoch: last.epoch, offset: last.offset };
+          quietSince = undefined;
+          enter('connected');
+          yield entries;
+          continue;
+        }
+        if (!(await this.#isBehind(cursor))) {
+          quietSince = undefined;
+          enter('connected');
+        } else if (quietSince === undefined) quietSince = Date.now();
+        else if (Date.now() - quietSince >= SILENT_MS) {
+          enter('silent');
+          connection.renew();
+          quietSince = Date.now();
+        }
+      }
+    } finally {
+      signal.removeEventListener('abort', stop);
+      connection.close();
+    }
+  }
+
+  /** After a quiet second: does the tip say that there is more? @throws LogGapError when the log is another one. */
+  async #isBehind(cursor: Cursor): Promise<boolean> {
+    const tip = await retryReads(() => readTip(this.#client, this.#keys));
+    if (!tip) return false;
+    if (tip.epoch < cursor.epoch) throw new LogGapError(cursor, { epoch: tip.epoch, offset: tip.offset });
+    // Behind us in our own epoch: Redis lost its end. Its writer either restores the very same entries, which we
+    // have, or opens a new epoch, which then shows the fork.
+    return compareCursors({ epoch: tip.epoch, offset: tip.offset }, cursor) > 0;
+  }
+}
+
+/** The blocked connection of one follower. */
+class TailConnection {
+  readonly #source: RedisClient;
+  #client: RedisClient;
+
+  constructor(source: RedisClient) {
+    this.#source = source;
+    this.#client = this.#open();
+  }
+
+  /** `undefined` after a second without entries. */
+  async read(key: string, after: string, countMax: number): Promise<RawEntry[] | undefined> {
+    const reply = await this.#client.xreadBuffer('COUNT', countMax, 'BLOCK', BLOCK_MS, 'STREAMS', key, after);
+    return reply?.[0]?.[1] as unknown as RawEntry[] | undefined;
+  }
+
+  renew(): void {
+    this.close();
+    this.#client = this.#open();
+  }
+
+  close(): void {
+    this.#client.disconnect();
+  }
+
+  #open(): RedisClient {
+    return duplicateClient(this.#source);
+  }
+}

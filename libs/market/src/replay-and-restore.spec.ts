@@ -1,0 +1,174 @@
+import type { WireLevel } from '@depthcast/book';
+import { DepthcastError, type Input, inputTopic } from '@depthcast/protocol';
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { Market } from './market.ts';
+import { STATE_FORMAT_VERSION } from './market-state.ts';
+import { SCRIPT_SECOND, ScriptedInputs } from './scripted-inputs.ts';
+
+type Step =
+  | { kind: 'symbol'; tick: string; quotes: boolean; usdm: boolean }
+  | { kind: 'depth'; skip: number; span: number; back: number; bids: WireLevel[]; asks: WireLevel[] }
+  | { kind: 'snapshot'; age: number; bids: WireLevel[]; asks: WireLevel[] }
+  | { kind: 'feed'; up: boolean }
+  | { kind: 'quote' | 'trade'; id: number; price: number }
+  | { kind: 'clock'; seconds: number }
+  | { kind: 'again' | 'nonsense' };
+
+const level = fc
+  .tuple(fc.integer({ min: 1, max: 30 }), fc.integer({ min: 0, max: 3 }))
+  .map(([price, size]): WireLevel => [`${price}.5`, String(size)]);
+const levels = fc.array(level, { maxLength: 4 });
+const constant = <T extends string>(kind: T) => fc.constant(kind);
+
+const step: fc.Arbitrary<{ of: number; step: Step }> = fc.record({
+  of: fc.integer({ min: 0, max: 1 }),
+  step: fc.oneof(
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        kind: constant('symbol'),
+        tick: fc.constantFrom('0.5', '0.1'),
+        quotes: fc.boolean(),
+        usdm: fc.boolean(),
+      }),
+    },
+    {
+      weight: 9,
+      arbitrary: fc.record({
+        kind: constant('depth'),
+        skip: fc.constantFrom(0, 0, 0, 0, 2),
+        span: fc.integer({ min: 0, max: 2 }),
+        back: fc.constantFrom(0, 0, 0, 3),
+        bids: levels,
+        asks: levels,
+      }),
+    },
+    {
+      weight: 4,
+      arbitrary: fc.record({
+        kind: constant('snapshot'),
+        age: fc.integer({ min: 0, max: 4 }),
+        bids: levels,
+        asks: levels,
+      }),
+    },
+    { weight: 1, arbitrary: fc.record({ kind: constant('feed'), up: fc.boolean() }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        kind: fc.constantFrom('quote' as const, 'trade' as const),
+        id: fc.integer({ min: 0, max: 9 }),
+        price: fc.integer({ min: 1, max: 9 }),
+      }),
+    },
+    { weight: 3, arbitrary: fc.record({ kind: constant('clock'), seconds: fc.constantFrom(-1, 0, 1, 30, 61, 4_000) }) },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('again' as const, 'nonsense' as const) }) },
+  ),
+});
+
+/** The steps as inbox entries: two symbols of two producers, with everything that may go wrong. */
+function entriesOf(steps: { of: number; step: Step }[]): [string, string][] {
+  const producers = [new ScriptedInputs('a', 'BTCUSD'), new ScriptedInputs('b', 'ETHUSD.P')];
+  const last = [10, 10];
+  let second = SCRIPT_SECOND;
+  const entries: [string, string][] = [];
+  const push = (input: Input) => entries.push([inputTopic(input as { type: string }), JSON.stringify(input)]);
+  for (const producer of producers) push(producer.symbol({ tick: '0.5', step: '1' }));
+  for (const { of, step: next } of steps) {
+    const inputs = producers[of] as ScriptedInputs;
+    const tail = last[of] as number;
+    if (next.kind === 'symbol')
+      push(inputs.symbol({ tick: next.tick, step: '1', quotes: next.quotes, depthRule: next.usdm ? 'usdm' : 'spot' }));
+    else if (next.kind === 'feed') push(inputs.feed(next.up ? 'up' : 'down'));
+    else if (next.kind === 'quote')
+      push(inputs.quote(next.id, { bidPrice: `${next.price}.5`, bidQty: '1', askPrice: '20', askQty: '2' }));
+    else if (next.kind === 'trade') push(inputs.trade(next.id, `${next.price}.5`, '1'));
+    else if (next.kind === 'snapshot') push(inputs.snapshot(tail - next.age, next.bids, next.asks));
+    else if (next.kind === 'depth') {
+      const first = tail + 1 + next.skip - next.back;
+      last[of] = Math.max(tail, first + next.span);
+      push(inputs.depth(first, first + next.span, next.bids, next.asks, first - 1));
+    } else if (next.kind === 'clock') {
+      second += next.seconds;
+      push(inputs.clock(second));
+    } else if (next.kind === 'again') entries.push(entries.at(-2) as [string, string]);
+    else entries.push(['depth:BTCUSD', '{"src":"c","seq":1,"type":"depth"']);
+  }
+  return entries;
+}
+
+function run(market: Market, entries: [string, string][]): string {
+  return entries
+    .flatMap(([topic, payload]) => market.applyEntry(topic, payload))
+    .map((e) => `${e.topic} ${e.payload}\n`)
+    .join('');
+}
+
+const everyInbox = fc.array(step, { minLength: 10, maxLength: 60, size: 'max' }).map(entriesOf);
+
+describe('the same inbox', () => {
+  it('gives the same log, the same state and the same books, byte for byte', () => {
+    fc.assert(
+      fc.property(everyInbox, (entries) => {
+        const [one, two] = [new Market(), new Market()];
+        expect(run(one, entries)).toBe(run(two, entries));
+        expect(one.snapshot()).toBe(two.snapshot());
+        expect(one.books()).toEqual(two.books());
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it('goes on from a restored state as if there had been no stop, wherever it is cut', () => {
+    const seen = new Set<string>();
+    fc.assert(
+      fc.property(everyInbox, fc.double({ min: 0, max: 1, noNaN: true }), (entries, part) => {
+        const cut = Math.floor(entries.length * part);
+        const whole = new Market();
+        run(whole, entries.slice(0, cut));
+        const state = whole.snapshot();
+        const restored = Market.restore(state);
+        expect(restored.snapshot()).toBe(state);
+        expect(restored.books()).toEqual(whole.books());
+        const rest = run(whole, entries.slice(cut));
+        expect(run(restored, entries.slice(cut))).toBe(rest);
+        expect(restored.snapshot()).toBe(whole.snapshot());
+        expect([restored.eventTimeUs, restored.rejectedInputs]).toEqual([whole.eventTimeUs, whole.rejectedInputs]);
+        for (const word of rest.match(/"status":"\w+"|"is_snapshot":\w+|^\w+/gm) ?? []) seen.add(word);
+      }),
+      { numRuns: 200 },
+    );
+    // The inboxes have to reach everything for this to mean something.
+    for (const word of [
+      '"status":"gap"',
+      '"status":"stale"',
+      '"status":"synced"',
+      '"is_snapshot":false',
+      'book_snapshot',
+      'bbo',
+      'error',
+    ]) {
+      expect(seen).toContain(word);
+    }
+  });
+});
+
+describe('a state of another kind is refused', () => {
+  const error = (text: string): DepthcastError => {
+    try {
+      Market.restore(text);
+    } catch (thrown) {
+      return thrown as DepthcastError;
+    }
+    throw new Error('it was accepted');
+  };
+
+  it('naming both format versions', () => {
+    const other = new Market().snapshot().replace(`"formatVersion":${STATE_FORMAT_VERSION}`, '"formatVersion":999');
+    expect(error(other)).toBeInstanceOf(DepthcastError);
+    expect(error(other).message).toBe(`engine state has format version 999, this engine reads ${STATE_FORMAT_VERSION}`);
+  });
+
+  it.each(['', 'null', '[]', '{', '7'])('%p', (text) => expect(error(text)).toBeInstanceOf(DepthcastError));
+});

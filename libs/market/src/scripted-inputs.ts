@@ -1,0 +1,73 @@
+import type { WireLevel } from '@depthcast/book';
+import type { Input, InputOf, UnstampedInput } from '@depthcast/protocol';
+
+/** Second and microsecond at which scripted inputs take place. */
+export const SCRIPT_SECOND = 1_700_000_000;
+export const SCRIPT_US = SCRIPT_SECOND * 1_000_000;
+
+type Levels = readonly WireLevel[];
+
+/** Inputs of one producer for the specs: stamped, and complete but for what a claim is about. */
+export class ScriptedInputs {
+  readonly src: string;
+  readonly symbolName: string;
+  #seq = 0;
+
+  constructor(src = 'ingest-1', symbolName = 'BTCUSD') {
+    this.src = src;
+    this.symbolName = symbolName;
+  }
+
+  symbol(overrides: Partial<InputOf<'symbol'>> = {}): Input {
+    return this.#stamp({
+      type: 'symbol',
+      tsRecvUs: SCRIPT_US,
+      symbol: this.symbolName,
+      venue: 'simulator',
+      tick: '0.01',
+      step: '0.001',
+      depthRule: 'spot',
+      quotes: false,
+      ...overrides,
+    });
+  }
+
+  feed(status: 'up' | 'down', reason = 'scripted'): Input {
+    return this.#stamp({ ...this.#market(), type: 'feed', status, reason });
+  }
+
+  depth(first: number, last: number, bids: Levels, asks: Levels, prev?: number): Input {
+    const ids = { first, last, ...(prev === undefined ? {} : { prev }) };
+    return this.#stamp({ ...this.#market(), type: 'depth', ...ids, ...mutable(bids, asks) });
+  }
+
+  snapshot(last: number, bids: Levels, asks: Levels): Input {
+    return this.#stamp({ ...this.#market(), type: 'depth_snapshot', last, ...mutable(bids, asks) });
+  }
+
+  quote(last: number, overrides: Partial<InputOf<'quote'>> = {}): Input {
+    const prices = { bidPrice: '99.90', bidQty: '1.000', askPrice: '100.10', askQty: '2.000' };
+    return this.#stamp({ ...this.#market(), type: 'quote', last, ...prices, ...overrides });
+  }
+
+  trade(tradeId: number, price: string, qty: string, side: 'BUY' | 'SELL' = 'BUY'): Input {
+    return this.#stamp({ ...this.#market(), type: 'trade', tradeId, price, qty, side });
+  }
+
+  clock(second: number): Input {
+    return this.#stamp({ type: 'clock', tsRecvUs: second * 1_000_000, second });
+  }
+
+  #market() {
+    return { symbol: this.symbolName, tsEventUs: SCRIPT_US + 1_234, tsRecvUs: SCRIPT_US + 3_500 };
+  }
+
+  #stamp(input: UnstampedInput): Input {
+    this.#seq++;
+    return { ...input, src: this.src, seq: this.#seq };
+  }
+}
+
+function mutable(bids: Levels, asks: Levels): { bids: [string, string][]; asks: [string, string][] } {
+  return { bids: bids.map(([p, s]) => [p, s]), asks: asks.map(([p, s]) => [p, s]) };
+}
