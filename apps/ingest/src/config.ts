@@ -1,0 +1,87 @@
+import { loadConfig, type Source, settings } from '@depthcast/ops';
+import { DepthcastError, normalizeSymbol, Scale, SYMBOL_PATTERN } from '@depthcast/protocol';
+import { z } from 'zod';
+
+const SYMBOLS_MAX = 1_000;
+const RATE_MAX = 50_000;
+const SPEED_MAX = 100_000;
+
+export const SOURCES = ['simulator', 'binance', 'replay'] as const;
+export type SourceName = (typeof SOURCES)[number];
+
+const SYMBOLS_DEFAULT: Readonly<Record<SourceName, readonly string[]>> = {
+  simulator: ['BTCUSD', 'ETHUSD', 'ADAUSD'],
+  binance: ['BTCUSDT'],
+  // A capture names its own.
+  replay: [],
+};
+
+const schema = z.object({
+  REDIS_URL: settings.redisUrl('redis://127.0.0.1:6379'),
+  SOURCE: settings.oneOf(SOURCES, 'simulator'),
+  SYMBOLS: settings.list().optional(),
+  SIMULATOR_RATE: settings.integer({ min: 1, max: RATE_MAX, unit: 'updates/s over all symbols' }).optional(),
+  SIMULATOR_SEED: settings.integer({ min: 0, max: Number.MAX_SAFE_INTEGER, default: 1 }),
+  BINANCE_WS_URL: settings.url(['ws', 'wss'], 'wss://data-stream.binance.vision'),
+  BINANCE_REST_URL: settings.url(['http', 'https'], 'https://data-api.binance.vision'),
+  STALL_MS: settings.integer({ min: 100, max: 3_600_000, default: 15_000, unit: 'ms' }),
+  REPLAY_FILE: z.string({ error: 'the path of a capture' }).optional(),
+  REPLAY_SPEED: replaySpeed(),
+  REPLAY_TICK: step().optional(),
+  REPLAY_STEP: step().optional(),
+  OPS_ADDR: settings.addr('127.0.0.1:9101'),
+  LOG_LEVEL: settings.logLevel(),
+});
+
+type Settings = z.output<typeof schema>;
+
+/** All that ingest reads from the environment, once, at start. */
+export interface IngestConfig extends Omit<Settings, 'SYMBOLS'> {
+  /** As they stand on the wire; without repeats. Empty for a replay. */
+  readonly SYMBOLS: readonly string[];
+}
+
+/** @throws DepthcastError `CONFIG_INVALID` naming the variables, what they got and what they take. */
+export function loadIngestConfig(source: Source): IngestConfig {
+  const config = loadConfig(schema, source);
+  if (config.SOURCE === 'replay' && config.REPLAY_FILE === undefined) {
+    throw new DepthcastError('CONFIG_INVALID', 'REPLAY_FILE: got nothing, takes the path of a capture (SOURCE=replay)');
+  }
+  const symbols = [...new Set((config.SYMBOLS ?? SYMBOLS_DEFAULT[config.SOURCE]).map(normalizeSymbol))];
+  const allowed = config.SOURCE === 'binance' ? /^[A-Z0-9]{1,32}$/ : SYMBOL_PATTERN;
+  const bad = symbols.find((symbol) => !allowed.test(symbol));
+  if (bad !== undefined || symbols.length > SYMBOLS_MAX) {
+    const takes = config.SOURCE === 'binance' ? 'spot symbols such as BTCUSDT' : 'symbols such as BTCUSD';
+    const got = bad === undefined ? `${symbols.length} symbols` : JSON.stringify(bad.slice(0, 80));
+    throw new DepthcastError('CONFIG_INVALID', `SYMBOLS: got ${got}, takes at most ${SYMBOLS_MAX} ${takes}`);
+  }
+  return { ...config, SYMBOLS: symbols };
+}
+
+function replaySpeed() {
+  const takes = `max, or a number above 0 up to ${SPEED_MAX}`;
+  return z
+    .string({ error: takes })
+    .default('1')
+    .transform((text, context): number | 'max' => {
+      if (text === 'max') return 'max';
+      const speed = /^\d{1,6}(\.\d{1,6})?$/.test(text) ? Number(text) : 0;
+      if (speed > 0 && speed <= SPEED_MAX) return speed;
+      context.issues.push({ code: 'custom', message: takes, input: text });
+      return z.NEVER;
+    });
+}
+
+function step() {
+  const takes = 'a smallest increment such as 0.01';
+  return z.string({ error: takes }).refine(
+    (text) => {
+      try {
+        return Scale.ofStep(text) !== undefined;
+      } catch {
+        return false;
+      }
+    },
+    { error: takes },
+  );
+}

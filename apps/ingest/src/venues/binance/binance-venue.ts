@@ -1,0 +1,171 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DepthcastError, type UnstampedInput } from '@depthcast/protocol';
+import { merge, Observable, type Subscriber } from 'rxjs';
+import { feedInput } from '../feed-input.ts';
+import type { Venue, VenueReport } from '../venue.ts';
+import { wallClockSeconds, wallClockUs } from '../wall-clock.ts';
+import { AttemptBudget } from './attempt-budget.ts';
+import { type BackoffOptions, backoffMs } from './backoff.ts';
+import { DepthFeed } from './depth-feed.ts';
+import { MalformedMessage } from './malformed-message.ts';
+import { type MarketSymbol, symbolInput } from './market-symbol.ts';
+import { BinanceAdapter, type Decoded } from './messages.ts';
+import { BinanceRest } from './rest.ts';
+import { SnapshotFetcher } from './snapshot-fetcher.ts';
+import { type ConnectionPlan, planConnections } from './streams.ts';
+import { type Transport, type TransportEvent, transport } from './transport.ts';
+
+const DEFINITIONS_BACKOFF: BackoffOptions = { baseMs: 500, capMs: 30_000 };
+
+export interface BinanceOptions {
+  /** The venue's own names: `BTCUSDT`. */
+  readonly symbols: readonly string[];
+  readonly wsUrl: string;
+  readonly restUrl: string;
+  readonly stallMs: number;
+  readonly report: VenueReport;
+  /** For reconnections and snapshots alike; each has its own default. */
+  readonly backoff?: BackoffOptions;
+  /** How long a connection is kept, see TransportOptions. */
+  readonly lifeMs?: number;
+  readonly restTimeoutMs?: number;
+}
+
+interface Followed {
+  readonly market: MarketSymbol;
+  readonly depth: DepthFeed;
+  /** Why no data flows; undefined while it does. */
+  downReason: string | undefined;
+}
+
+/** Binance spot, live: books, quotes and trades over combined streams, definitions and snapshots over REST. */
+export class BinanceVenue implements Venue {
+  readonly name = 'binance';
+  readonly #options: BinanceOptions;
+  readonly #rest: BinanceRest;
+  readonly #budget = new AttemptBudget();
+  readonly #followed = new Map<string, Followed>();
+  #subscriber: Subscriber<UnstampedInput> | undefined;
+  #adapter = new BinanceAdapter(new Map());
+
+  constructor(options: BinanceOptions) {
+    this.#options = options;
+    const { restUrl, restTimeoutMs } = options;
+    this.#rest = new BinanceRest({
+      baseUrl: restUrl,
+      ...(restTimeoutMs === undefined ? {} : { timeoutMs: restTimeoutMs }),
+    });
+  }
+
+  inputs(): Observable<UnstampedInput> {
+    return merge(this.#live(), wallClockSeconds());
+  }
+
+  resync(reason: string): void {
+    const subscriber = this.#subscriber;
+    if (!subscriber) return;
+    for (const { market, depth, downReason } of this.#followed.values()) {
+      const nowUs = wallClockUs();
+      subscriber.next(symbolInput(market, nowUs));
+      subscriber.next(feedInput(market.symbol, downReason === undefined ? 'up' : 'down', downReason ?? reason, nowUs));
+      if (downReason === undefined) depth.up();
+    }
+  }
+
+  #live(): Observable<UnstampedInput> {
+    return new Observable((subscriber) => {
+      const stop = new AbortController();
+      this.#subscriber = subscriber;
+      this.#start(subscriber, stop.signal).catch((error: unknown) => {
+        if (!stop.signal.aborted) subscriber.error(error);
+      });
+      return () => {
+        stop.abort();
+        this.#subscriber = undefined;
+        for (const { depth } of this.#followed.values()) depth.down();
+        this.#followed.clear();
+      };
+    });
+  }
+
+  async #start(subscriber: Subscriber<UnstampedInput>, signal: AbortSignal): Promise<void> {
+    const markets = await this.#definitions(signal);
+    if (subscriber.closed) return;
+    this.#adapter = new BinanceAdapter(new Map(markets.map((market) => [market.venueSymbol, market])));
+    for (const market of markets) {
+      this.#followed.set(market.symbol, this.#follow(market, subscriber));
+      subscriber.next(symbolInput(market, wallClockUs()));
+    }
+    for (const plan of planConnections(this.#options.wsUrl, markets)) subscriber.add(this.#connect(plan, subscriber));
+  }
+
+  /** Asks until the venue answers; only a symbol that it does not know is final. */
+  async #definitions(signal: AbortSignal): Promise<MarketSymbol[]> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await this.#rest.exchangeInfo(this.#options.symbols, signal);
+      } catch (error) {
+        if (error instanceof DepthcastError || signal.aborted) throw error;
+        this.#options.report.warn('symbol definitions failed', { reason: (error as Error).message, attempt });
+      }
+      await sleep(backoffMs(attempt, this.#options.backoff ?? DEFINITIONS_BACKOFF), undefined, { signal });
+    }
+  }
+
+  #follow(market: MarketSymbol, subscriber: Subscriber<UnstampedInput>): Followed {
+    const { report, backoff } = this.#options;
+    const deliver = (snapshot: Parameters<DepthFeed['onSnapshot']>[0]): void => depth.onSnapshot(snapshot);
+    const source = new SnapshotFetcher({ market, rest: this.#rest, report, backoff, deliver });
+    const depth = new DepthFeed(market.rule, source, (input) => subscriber.next(input));
+    return { market, depth, downReason: 'not connected yet' };
+  }
+
+  #connect(plan: ConnectionPlan, subscriber: Subscriber<UnstampedInput>) {
+    const { stallMs, backoff, lifeMs } = this.#options;
+    const connection = transport({
+      url: plan.url,
+      stallMs,
+      budget: this.#budget,
+      ...(backoff === undefined ? {} : { backoff }),
+      ...(lifeMs === undefined ? {} : { lifeMs }),
+    });
+    return connection.events.subscribe((event) => this.#onEvent(event, plan, connection, subscriber));
+  }
+
+  #onEvent(event: TransportEvent, plan: ConnectionPlan, connection: Transport, out: Subscriber<UnstampedInput>): void {
+    if (event.type === 'message') {
+      this.#onMessage(event.text, connection, out);
+      return;
+    }
+    const up = event.type === 'up';
+    const reason = up ? 'connected' : event.reason;
+    if (up) this.#options.report.info('connected', { symbols: plan.markets.length });
+    else this.#options.report.reconnect(reason);
+    for (const { symbol } of plan.markets) {
+      const followed = this.#followed.get(symbol);
+      if (!followed) continue;
+      followed.downReason = up ? undefined : reason;
+      out.next(feedInput(symbol, event.type, reason, wallClockUs()));
+      if (up) followed.depth.up();
+      else followed.depth.down();
+    }
+  }
+
+  #onMessage(text: string, connection: Transport, out: Subscriber<UnstampedInput>): void {
+    const decoded = this.#decode(text);
+    if (decoded === undefined) return;
+    if (decoded === 'server-shutdown') connection.reconnect('the venue announced its shutdown');
+    else if (decoded.type === 'depth') this.#followed.get(decoded.symbol)?.depth.onDiff(decoded);
+    else out.next(decoded);
+  }
+
+  #decode(text: string): Decoded {
+    try {
+      return this.#adapter.decode(text, wallClockUs());
+    } catch (error) {
+      if (!(error instanceof MalformedMessage)) throw error;
+      this.#options.report.malformed(error.kind, text, error.message);
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,116 @@
+import { z } from 'zod';
+
+/** Where to listen. `port` 0 takes any free port. IPv6 hosts stand without their brackets. */
+export interface Addr {
+  readonly host: string;
+  readonly port: number;
+}
+
+export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+export interface IntegerRange {
+  readonly min: number;
+  readonly max: number;
+  readonly default?: number;
+  /** Only for the message, such as `ms`. */
+  readonly unit?: string;
+}
+
+const PORT_MAX = 65_535;
+const ADDR = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:[\]/@]+)):(\d{1,5})$/;
+const WHOLE_NUMBER = /^-?\d{1,15}$/;
+
+/**
+ * Zod pieces for values of the environment: text in, typed value out. Each piece's message says what it takes;
+ * loadConfig adds the variable and what it got. A piece without a default makes its variable required.
+ */
+export const settings = {
+  /** `host:port` or `[::1]:port`. */
+  addr: (defaultText?: string) =>
+    piece(defaultText, 'host:port such as 127.0.0.1:8081 or [::1]:8081, port 0 to 65535 (0 = any free port)', tryAddr),
+
+  /** `true`, `false`, `1`, `0`. */
+  boolean: (defaultValue?: boolean) =>
+    piece(defaultValue === undefined ? undefined : String(defaultValue), 'true, false, 1 or 0', tryBoolean),
+
+  integer: (range: IntegerRange) =>
+    piece(
+      range.default === undefined ? undefined : String(range.default),
+      `a whole number from ${range.min} to ${range.max}${range.unit === undefined ? '' : ` (${range.unit})`}`,
+      (text) => {
+        const value = WHOLE_NUMBER.test(text) ? Number(text) : Number.NaN;
+        return value >= range.min && value <= range.max ? value : undefined;
+      },
+    ),
+
+  oneOf: <const T extends string>(allowed: readonly T[], defaultValue?: NoInfer<T>) =>
+    piece(defaultValue, `one of ${allowed.join(', ')}`, (text) => allowed.find((a) => a === text)),
+
+  logLevel: (defaultValue: LogLevel = 'info') =>
+    piece(defaultValue, `one of ${LOG_LEVELS.join(', ')}`, (text) => LOG_LEVELS.find((l) => l === text.toLowerCase())),
+
+  /** `redis://`, `rediss://` (one server), `redis+cluster://host:port,host:port` (a cluster's seed nodes). */
+  redisUrl: (defaultText?: string) =>
+    piece(defaultText, 'redis://host:port, rediss://host:port or redis+cluster://host:port,host:port', (text) =>
+      isRedisUrl(text) ? text : undefined,
+    ),
+
+  /** An absolute URL of one of the schemes, such as `wss`. */
+  url: (schemes: readonly string[], defaultText?: string) =>
+    piece(defaultText, `a URL beginning with ${schemes.map((s) => `${s}://`).join(' or ')}`, (text) =>
+      URL.canParse(text) && schemes.includes(new URL(text).protocol.slice(0, -1)) && new URL(text).hostname !== ''
+        ? text
+        : undefined,
+    ),
+
+  /** Words divided by commas; blanks around them and empty ones are dropped. */
+  list: (defaultText?: string) =>
+    piece(defaultText, 'words divided by commas', (text) => {
+      const words = text
+        .split(',')
+        .map((word) => word.trim())
+        .filter((word) => word !== '');
+      return words.length > 0 ? words : undefined;
+    }),
+};
+
+/** Reads `host:port`; undefined when it is not one. */
+export function tryAddr(text: string): Addr | undefined {
+  const match = ADDR.exec(text);
+  const port = Number(match?.[3]);
+  const host = match?.[1] ?? match?.[2];
+  return host === undefined || !(port <= PORT_MAX) ? undefined : { host, port };
+}
+
+export function formatAddr(addr: Addr): string {
+  return addr.host.includes(':') ? `[${addr.host}]:${addr.port}` : `${addr.host}:${addr.port}`;
+}
+
+function tryBoolean(text: string): boolean | undefined {
+  const value = text.toLowerCase();
+  if (value === 'true' || value === '1') return true;
+  return value === 'false' || value === '0' ? false : undefined;
+}
+
+function isRedisUrl(text: string): boolean {
+  const match = /^(rediss?|redis\+cluster):\/\/([^\s]+)$/.exec(text);
+  if (!match?.[1] || !match[2]) return false;
+  if (match[1] !== 'redis+cluster') return URL.canParse(text) && new URL(text).hostname !== '';
+  const nodes = match[2].slice(match[2].lastIndexOf('@') + 1).replace(/\/$/, '');
+  return nodes.split(',').every((node) => (tryAddr(node)?.port ?? 0) > 0);
+}
+
+/**
+ * @param takes what the piece takes, for the message.
+ * @param read the value, or undefined when the text is not one.
+ */
+function piece<T>(defaultText: string | undefined, takes: string, read: (text: string) => T | undefined) {
+  const text = z.string({ error: takes });
+  return (defaultText === undefined ? text : text.default(defaultText)).transform((value, context): T => {
+    const result = read(value.trim());
+    if (result !== undefined) return result;
+    context.issues.push({ code: 'custom', message: takes, input: value });
+    return z.NEVER;
+  });
+}

@@ -1,0 +1,166 @@
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import type { Env } from './commands.ts';
+import { findRedis } from './find-redis.ts';
+import { parseOptions } from './options.ts';
+import { freePort } from './ports.ts';
+import { Screen } from './screen.ts';
+import { Stack } from './stack.ts';
+
+const REPO = new URL('../../..', import.meta.url).pathname;
+
+/** Stand-ins for built apps: each says what it was given, and stops as apps do. */
+const APP = (body: string) => `
+  import { connect } from 'node:net';
+  console.log(JSON.stringify({ level: 'info', time: new Date().toISOString(), msg: 'up', pid: process.pid, args: process.argv.slice(2),
+    source: process.env.SOURCE, symbols: process.env.SYMBOLS, redis: process.env.REDIS_URL, stdin: process.env.STOP_ON_STDIN_END }));
+  const stop = () => {
+    const socket = connect(Number(new URL(process.env.REDIS_URL).port), '127.0.0.1', () => { console.log('Redis is still there'); process.exit(0); });
+    socket.on('error', () => { console.log('Redis is gone already'); process.exit(0); });
+  };
+  process.on('SIGTERM', stop);
+  process.stdin.on('end', () => process.exit(0)).resume();
+  ${body}
+`;
+const GATEWAY = APP(`
+  import { createServer } from 'node:http';
+  createServer((_, response) => response.end('{}')).listen(Number(process.argv.at(-1).split(':')[1]), '127.0.0.1');
+`);
+const CRASHES_ONCE = APP(`
+  import { existsSync, writeFileSync } from 'node:fs';
+  if (!existsSync('crashed')) { writeFileSync('crashed', ''); process.exit(3); }
+`);
+
+describe('npm start', () => {
+  let root: string;
+  let stack: Stack;
+  let env: Env;
+  let text: string;
+  const onEnd = jest.fn();
+
+  beforeEach(async () => {
+    root = mkdtempSync(join(tmpdir(), 'depthcast-start-'));
+    mkdirSync(join(root, 'node_modules/.bin'), { recursive: true });
+    writeFileSync(join(root, 'node_modules/.bin/tsc'), 'console.log("compiled", process.argv.slice(2).join(" "))');
+    for (const app of ['ingest', 'engine', 'gateway']) mkdirSync(join(root, 'apps', app, 'dist'), { recursive: true });
+    writeFileSync(join(root, 'package.json'), '{"type":"module"}');
+    put('gateway', GATEWAY);
+    put('engine', APP(''));
+    put('ingest', APP(''));
+    // Whatever Redis this machine has, as the only one on PATH.
+    const found = await findRedis({ places: ['path', 'apt'] });
+    if (found.kind !== 'binary') throw new Error('no server');
+    symlinkSync(found.command, join(root, 'redis-server'));
+    env = { ...process.env, ...found.env, PATH: `${root}:${process.env.PATH}`, REDIS_URL: undefined };
+    text = '';
+    onEnd.mockReset();
+  });
+
+  afterEach(async () => {
+    await stack.stop();
+    rmSync(root, { recursive: true, force: true });
+  });
+
+  const put = (app: string, program: string) => writeFileSync(join(root, 'apps', app, 'dist/main.js'), program);
+  const make = async (...argv: string[]): Promise<number> => {
+    const port = await freePort();
+    const out = new PassThrough();
+    out.setEncoding('utf8').on('data', (chunk) => {
+      text += chunk;
+    });
+    const options = parseOptions(['--gateways', '1', '--port', String(port), ...argv], REPO);
+    if (options === 'help') throw new Error('help');
+    stack = new Stack(root, options, env, new Screen(out, (_, part) => part, false), onEnd);
+    return port;
+  };
+
+  it('builds, runs every app on a Redis of its own, welcomes, and stops Redis last', async () => {
+    const port = await make('--symbols', 'BTCUSD');
+    await stack.start();
+    expect(text).toContain('compiled -b apps/ingest apps/engine apps/gateway');
+    expect(text).toMatch(/start {6}│ Redis: Redis \d/);
+    expect(text).toContain(`curl -N 'http://127.0.0.1:${port}/stream?streams=BTCUSD:MBP:10'`);
+    expect(text).toMatch(
+      /gateway-1 {2}│ \S+ info {2}up args=\["--addr","127\.0\.0\.1:\d+"\] source=simulator symbols=BTCUSD/,
+    );
+    expect(JSON.parse(readFileSync(join(root, '.depthcast/redis/owner.json'), 'utf8'))).toMatchObject({
+      pid: process.pid,
+    });
+
+    await stack.stop();
+    expect(text.match(/Redis is still there/g)).toHaveLength(3);
+    expect(text).not.toContain('Redis is gone already');
+    await expect(fetch(`http://127.0.0.1:${port}/ready`)).rejects.toThrow();
+  });
+
+  it('restarts what crashes', async () => {
+    put('engine', CRASHES_ONCE);
+    await make();
+    await stack.start();
+    const deadline = Date.now() + 5_000;
+    while ((text.match(/engine {5}│ \S+ info {2}up/g)?.length ?? 0) < 2 && Date.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    expect(text).toContain('engine     │ exited with 3: again in 250 ms');
+    expect(text.match(/engine {5}│ \S+ info {2}up/g)).toHaveLength(2);
+    expect(onEnd).not.toHaveBeenCalled();
+  });
+
+  it('ends when an app says that its settings are bad', async () => {
+    put('ingest', APP('process.exit(2);'));
+    await make();
+    await stack.start();
+    const deadline = Date.now() + 5_000;
+    while (onEnd.mock.calls.length === 0 && Date.now() < deadline)
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(onEnd).toHaveBeenCalledWith(2);
+  });
+
+  it('starts nothing when a port is in use, nor when the build fails', async () => {
+    const port = await make();
+    const { createServer } = await import('node:http');
+    const other = createServer().listen(port, '127.0.0.1');
+    await new Promise((resolve) => other.once('listening', resolve));
+    await expect(stack.start()).rejects.toMatchObject({ code: 'PORT_IN_USE' });
+    expect(text).toBe('');
+    await new Promise((resolve) => other.close(resolve));
+
+    writeFileSync(join(root, 'node_modules/.bin/tsc'), 'console.log("error TS2322"); process.exit(1)');
+    await make();
+    await expect(stack.start()).rejects.toThrow('the build failed');
+    expect(text).toContain('error TS2322');
+    expect(text).not.toContain('Redis');
+  });
+
+  it('is stopped while it starts, and leaves no Redis behind', async () => {
+    await make();
+    const started = stack.start();
+    while (!text.includes('Redis:')) await new Promise((resolve) => setTimeout(resolve, 1));
+    await stack.stop();
+    await started.catch(() => {});
+    expect(text).not.toContain('info  up');
+    const left = readdirSync('/proc').filter((pid) => workingFolder(pid).startsWith(root));
+    expect(left).toEqual([]);
+  });
+});
+
+/** The Redis of this test works in a folder of ours; its command line it rewrites itself. */
+function workingFolder(pid: string): string {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`);
+  } catch {
+    return '';
+  }
+}
