@@ -59,9 +59,13 @@ function startEngine(options: { snapshotEveryMs?: number; logBytesMax?: number }
     ended,
     snapshots: () => snapshots,
     ready: async () => {
-      const outcome = await Promise.race([ended, until(() => recovered !== undefined)]);
-      if (outcome instanceof Error) throw outcome;
-      return recovered as Recovered;
+      let failure: Error | undefined;
+      void ended.then((error) => {
+        failure = error;
+      });
+      await until(() => recovered !== undefined || failure !== undefined);
+      if (!recovered) throw failure;
+      return recovered;
     },
     stop: async () => {
       abort.abort();
@@ -279,6 +283,17 @@ describe('the engine', () => {
     const [opened] = (await entries(keys.log)).filter(({ topic }) => topic === 'epoch').slice(1);
     expect(JSON.parse(opened?.payload as string).previous_tail).toMatch(new RegExp(`^${before?.epoch}-`));
   });
+
+  it('keeps the events of one input together, even when they are more than a batch', async () => {
+    const engine = startEngine();
+    await engine.ready();
+    const symbols = Array.from({ length: 1_200 }, (_, i) => `S${i}`);
+    await produce(symbols.flatMap((symbol) => [...start(symbol)]));
+    await produce([{ type: 'clock', second: 1_800_000_000, tsRecvUs: T0_US }]);
+    await caughtUp();
+    expect((await events()).filter(({ topic }) => topic?.startsWith('book_snapshot:'))).toHaveLength(1_200);
+    await contiguous();
+  }, 40_000);
 
   it('keeps the log within its bound, and still recovers', async () => {
     const engine = startEngine({ snapshotEveryMs: 200, logBytesMax: 300_000 });

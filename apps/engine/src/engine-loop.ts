@@ -1,4 +1,4 @@
-import { APPEND_ENTRIES_MAX, InboxReader, LogWriter, type PartitionKeys, type RedisClient } from '@depthcast/log';
+import { BATCH_ENTRIES_MAX, InboxReader, LogWriter, type PartitionKeys, type RedisClient } from '@depthcast/log';
 import { LOGIC_VERSION, type Market } from '@depthcast/market';
 import type { Cursor, LogEvent } from '@depthcast/protocol';
 import { type Recovered, recover } from './recover.ts';
@@ -81,7 +81,7 @@ export class EngineLoop {
         let eventCount = 0;
         for (const entry of entries) {
           const made = market.applyEntry(entry.topic, entry.payload);
-          if (events.length + made.length > APPEND_ENTRIES_MAX) {
+          if (events.length + made.length > BATCH_ENTRIES_MAX) {
             await this.#append(events, inboxId);
             events = [];
           }

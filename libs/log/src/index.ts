@@ -8,4 +8,11 @@ export { type FollowOptions, type FollowState, LogReader } from './reader.ts';
 export { readBooks, readSnapshots, type StoredBook, type StoredSnapshot } from './snapshots.ts';
 export { Timeline } from './timeline.ts';
 export { cursorOf, readTip, type Tip } from './tip.ts';
-export { APPEND_ENTRIES_MAX, type Claimed, LogWriter, type SnapshotToStore, type WriterOptions } from './writer.ts';
+export {
+  APPEND_ENTRIES_MAX,
+  BATCH_ENTRIES_MAX,
+  type Claimed,
+  LogWriter,
+  type SnapshotToStore,
+  type WriterOptions,
+} from './writer.ts';
