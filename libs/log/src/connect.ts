@@ -30,7 +30,9 @@ export function connectRedis(url: string, options: ConnectOptions = {}): RedisCl
 
 /** A second connection with the same settings: a blocked read would stall every other command on a shared one. */
 export function duplicateClient(client: RedisClient): RedisClient {
-  const twin = client instanceof Cluster ? client.duplicate() : client.duplicate();
+  // Lazy: one that is closed before its first command never was a connection.
+  const twin =
+    client instanceof Cluster ? client.duplicate([], { lazyConnect: true }) : client.duplicate({ lazyConnect: true });
   // Its errors show as rejected reads; without a listener ioredis prints them.
   twin.on('error', () => {});
   return twin;

@@ -18,6 +18,7 @@ export const INBOX_START = '0-0';
 export class InboxReader {
   readonly #client: RedisClient;
   readonly #keys: PartitionKeys;
+  #closed = false;
 
   constructor(client: RedisClient, keys: PartitionKeys) {
     this.#client = duplicateClient(client);
@@ -32,6 +33,7 @@ export class InboxReader {
   async read(after: string, countMax: number, signal: AbortSignal, blockMs = BLOCK_MS): Promise<InboxEntry[]> {
     for (let waitMs = 20; ; waitMs = Math.min(waitMs * 2, 500)) {
       signal.throwIfAborted();
+      if (this.#closed) throw new Error('this reader has been closed');
       try {
         // Sent together and answered in order: the check runs after the read, in the same breath.
         const [reply, held] = await Promise.all([
@@ -71,6 +73,8 @@ export class InboxReader {
   }
 
   close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
     this.#client.disconnect();
   }
 }

@@ -122,6 +122,7 @@ export class LogReader {
 class TailConnection {
   readonly #source: RedisClient;
   #client: RedisClient;
+  #closed = false;
 
   constructor(source: RedisClient) {
     this.#source = source;
@@ -135,11 +136,13 @@ class TailConnection {
   }
 
   renew(): void {
-    this.close();
+    this.#client.disconnect();
     this.#client = this.#open();
   }
 
   close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
     this.#client.disconnect();
   }
 
