@@ -68,6 +68,7 @@ function startEngine(options: { snapshotEveryMs?: number; logBytesMax?: number }
       return recovered;
     },
     stop: async () => {
+      if (abort.signal.aborted) return;
       abort.abort();
       await ended;
       connection.disconnect();
