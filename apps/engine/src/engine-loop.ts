@@ -36,7 +36,8 @@ const TRIM_TO = 0.9;
 export class EngineLoop {
   readonly #options: EngineLoopOptions;
   readonly #writer: LogWriter;
-  #appending: Promise<void> = Promise.resolve();
+  /** The last two appends, older first. */
+  #appending: [Promise<void>, Promise<void>] = [Promise.resolve(), Promise.resolve()];
   #snapshotAt = 0;
   #snapshotCursor = '';
   #trimAt = 0;
@@ -93,21 +94,27 @@ export class EngineLoop {
         if (entries.length > 0) observer?.applied?.(entries.length, eventCount, market.rejectedInputs);
         await this.#housekeep(market, inboxId);
       }
-      await this.#appending;
+      await this.#appended();
       await this.#snapshot(market, inboxId);
     } finally {
       inbox.close();
-      await this.#appending.catch(() => {});
+      await this.#appended().catch(() => {});
     }
   }
 
-  /** Waits for the append before, then starts this one and returns: the next batch is applied meanwhile. */
+  /** Starts this append once at most one is under way: the next batch is applied meanwhile. */
   async #append(events: readonly LogEvent[], inboxId: string): Promise<void> {
-    await this.#appending;
     if (events.length === 0) return;
-    this.#appending = this.#writer.append(events, inboxId).then((cursor) => this.#options.observer?.appended?.(cursor));
-    // Awaited by the next append; until then a refusal must not count as unhandled.
-    this.#appending.catch(() => {});
+    const [older, newer] = this.#appending;
+    await older;
+    const appending = this.#writer.append(events, inboxId).then((cursor) => this.#options.observer?.appended?.(cursor));
+    // Awaited by an append to come; until then a refusal must not count as unhandled.
+    appending.catch(() => {});
+    this.#appending = [newer, appending];
+  }
+
+  async #appended(): Promise<void> {
+    await Promise.all(this.#appending);
   }
 
   async #announce(market: Market, recovered: Recovered): Promise<void> {
@@ -119,12 +126,12 @@ export class EngineLoop {
   async #housekeep(market: Market, inboxId: string): Promise<void> {
     const now = Date.now();
     if (now - this.#snapshotAt >= this.#options.snapshotEveryMs) {
-      await this.#appending;
+      await this.#appended();
       await this.#snapshot(market, inboxId);
     }
     if (now - this.#trimAt >= TRIM_CHECK_MS) {
       this.#trimAt = now;
-      await this.#appending;
+      await this.#appended();
       await this.#trim();
     }
   }

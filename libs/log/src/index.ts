@@ -1,3 +1,4 @@
+export { APPEND_ENTRIES_MAX, BATCH_ENTRIES_MAX } from './appender.ts';
 export { checkRedis, FORMAT_VERSION } from './check-redis.ts';
 export { type ConnectOptions, connectRedis, isPassing, isReplyError, type RedisClient, retryReads } from './connect.ts';
 export { EntryDecoder, followsEpoch, type LogEntry, LogGapError, previousTailOf, type RawEntry } from './entries.ts';
@@ -8,11 +9,4 @@ export { type FollowOptions, type FollowState, LogReader } from './reader.ts';
 export { readBooks, readSnapshots, type StoredBook, type StoredSnapshot } from './snapshots.ts';
 export { Timeline } from './timeline.ts';
 export { cursorOf, readTip, type Tip } from './tip.ts';
-export {
-  APPEND_ENTRIES_MAX,
-  BATCH_ENTRIES_MAX,
-  type Claimed,
-  LogWriter,
-  type SnapshotToStore,
-  type WriterOptions,
-} from './writer.ts';
+export { type Claimed, LogWriter, type SnapshotToStore, type WriterOptions } from './writer.ts';

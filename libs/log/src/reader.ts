@@ -14,7 +14,8 @@ export interface FollowOptions {
   readonly onState?: (state: FollowState) => void;
 }
 
-const COUNT_MAX = 5_000;
+/** Larger replies are not faster, and pin more memory. */
+const COUNT_MAX = 2_000;
 const BLOCK_MS = 1_000;
 const SILENT_MS = 3_000;
 

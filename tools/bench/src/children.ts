@@ -36,7 +36,10 @@ export class Children {
    *
    * @throws SkipBench when the app has not been built.
    */
-  async app(name: string, options: { args?: string[]; env: Record<string, string>; readyUrl: string }): Promise<AppProcess> {
+  async app(
+    name: string,
+    options: { args?: string[]; env: Record<string, string>; readyUrl: string },
+  ): Promise<AppProcess> {
     const main = appMain(name);
     if (!main) throw new SkipBench(`apps/${name} is not built`);
     const child = spawn(process.execPath, [main, ...(options.args ?? [])], {
@@ -58,7 +61,9 @@ export class Children {
 
   /** Starts `<directory of url>/<name>`, without extension: sources and builds both work. */
   script(name: string, url: string): Script {
-    const child = fork(fileURLToPath(new URL(`${name}${extname(url)}`, url)), { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
+    const child = fork(fileURLToPath(new URL(`${name}${extname(url)}`, url)), {
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    });
     const lines = this.#adopt(child);
     return {
       pid: child.pid as number,

@@ -12,7 +12,7 @@ import { renderJson, renderTable } from './table.ts';
 
 const BENCHES: readonly Bench[] = [bookL2Apply, logAppend, logTail, gatewayFanout, e2eLatency];
 const BENCH_MS_MAX = 120_000;
-const RUN_MS_MAX = 300_000;
+const RUN_MS_MAX = 240_000;
 
 /** Progress and remarks; stdout is for the result alone. */
 function say(text: string): void {
@@ -69,18 +69,27 @@ async function run(names: readonly string[], json: boolean): Promise<number> {
     process.stdout.write(`${renderJson(rows)}\n`);
   } else {
     const seconds = `${((Date.now() - startedMs) / 1000).toFixed(0)} s, medians; everything on loopback of one machine`;
-    process.stdout.write(`\n${header.join('\n')}\nrun: ${seconds}\n\n${rows.length > 0 ? `${renderTable(rows)}\n` : ''}${remarks}`);
+    process.stdout.write(
+      `\n${header.join('\n')}\nrun: ${seconds}\n\n${rows.length > 0 ? `${renderTable(rows)}\n` : ''}${remarks}`,
+    );
   }
   return failures > 0 ? 1 : 0;
 }
 
 // The exit handlers of Children and of the Redis kill by pid what they started.
-for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143], ['SIGHUP', 129]] as const) {
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+  ['SIGHUP', 129],
+] as const) {
   process.once(signal, () => process.exit(code));
 }
 
 try {
-  const options = parseOptions(process.argv.slice(2), BENCHES.map(({ name }) => name));
+  const options = parseOptions(
+    process.argv.slice(2),
+    BENCHES.map(({ name }) => name),
+  );
   if (options === 'help') process.stdout.write(`${USAGE}\n`);
   else process.exitCode = await run(options.names, options.json);
 } catch (error) {

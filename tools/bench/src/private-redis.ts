@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findRedis, runRedis } from '@depthcast/start';
 import { connectRedis } from '@depthcast/log';
+import { findRedis, runRedis } from '@depthcast/start';
 
 /** The Redis of this run alone. */
 export interface PrivateRedis {
@@ -27,7 +27,10 @@ export async function startPrivateRedis(onProgress: (message: string) => void): 
   const dir = mkdtempSync(join(tmpdir(), 'depthcast-bench-'));
   const server = await runRedis(source, { dir, args: VOLATILE });
   // Whatever way this process ends, the server that it started ends too.
-  const kill = () => server.kill();
+  const kill = () => {
+    server.kill();
+    rmSync(dir, { recursive: true, force: true });
+  };
   process.once('exit', kill);
   const client = connectRedis(server.url, { name: 'bench' });
   return {
@@ -39,10 +42,9 @@ export async function startPrivateRedis(onProgress: (message: string) => void): 
     },
     async stop() {
       client.disconnect();
-      server.kill();
+      kill();
       await server.exited;
       process.removeListener('exit', kill);
-      rmSync(dir, { recursive: true, force: true });
     },
   };
 }

@@ -4,9 +4,10 @@ import type { LogEvent } from '@depthcast/protocol';
 export const EVENT_BYTES = 400;
 export const SYMBOL = 'BTCUSDT';
 const TOPIC = `book_change:${SYMBOL}`;
-const LEVELS_A_SIDE = 6;
+const BID_LEVELS = 6;
+const ASK_LEVELS = 5;
 const MIDDLE_CENTS = 6_180_020;
-const FIRST_ID = 5_123_107_832_006;
+const FIRST_ID = 512_310_783_200;
 
 /**
  * A `book_change` of exactly {@link EVENT_BYTES} bytes, as a venue's diff makes them.
@@ -17,7 +18,8 @@ const FIRST_ID = 5_123_107_832_006;
 export function bookChangeEvent(n: number, tsNs: number | string): LogEvent {
   const id = FIRST_ID + n;
   const head = `{"type":"book_change","symbol":"${SYMBOL}","ts_ns":${tsNs},"is_snapshot":false,"first":${id},"last":${id},"prev":${id - 1}`;
-  const body = `${head},"bids":[${levels(n, -1)}],"asks":[${levels(n, 1)}]`;
+  const body = `${head},"bids":[${levels(n, BID_LEVELS, -1)}],"asks":[${levels(n, ASK_LEVELS, 1)}]`;
+  if (body.length >= EVENT_BYTES) throw new Error(`an event of ${body.length + 1} bytes, ${EVENT_BYTES} wanted`);
   // JSON allows space between tokens: the fill that changes no value.
   return { topic: TOPIC, payload: `${body.padEnd(EVENT_BYTES - 1)}}` };
 }
@@ -29,9 +31,9 @@ export function bookSnapshotEvent(tsNs: number | string): LogEvent {
   return { topic: TOPIC, payload };
 }
 
-function levels(n: number, sign: number): string {
+function levels(n: number, count: number, sign: number): string {
   const list: string[] = [];
-  for (let i = 0; i < LEVELS_A_SIDE; i++) list.push(level(sign, (n * 7 + i * 13) % 200, 1 + ((n + i * 31) % 999)));
+  for (let i = 0; i < count; i++) list.push(level(sign, (n * 7 + i * 13) % 200, 1 + ((n + i * 31) % 999)));
   return list.join(',');
 }
 

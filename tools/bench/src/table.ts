@@ -1,23 +1,35 @@
 import type { Row, Target } from './harness.ts';
 import type { Spread } from './statistics.ts';
 
-const HEAD = ['bench', 'ours (min – max)', 'reference', '(min – max)', 'ratio', 'target', ''];
+const HEAD = ['bench', 'ours (min – max)', 'reference (min – max)', 'is', 'ratio', 'target', ''];
 
 /** The rows as one table of aligned columns. */
 export function renderTable(rows: readonly Row[]): string {
   const cells = rows.map((row) => [
     row.name,
     figure(row.ours, row.unit),
-    row.reference,
     figure(row.theirs, row.unit),
+    row.reference,
     `${number(row.ratio)} ×`,
     row.target ? targetText(row.target, row.unit) : '',
     row.ok === undefined ? '' : row.ok ? 'ok' : 'MISSED',
   ]);
   const lines = [HEAD, ...cells];
   const widths = HEAD.map((_, column) => Math.max(...lines.map((line) => (line[column] as string).length)));
-  const text = lines.map((line) => line.map((cell, column) => cell.padEnd(widths[column] as number)).join('  ').trimEnd());
-  text.splice(1, 0, widths.map((width) => '─'.repeat(width)).join('  ').trimEnd());
+  const text = lines.map((line) =>
+    line
+      .map((cell, column) => cell.padEnd(widths[column] as number))
+      .join('  ')
+      .trimEnd(),
+  );
+  text.splice(
+    1,
+    0,
+    widths
+      .map((width) => '─'.repeat(width))
+      .join('  ')
+      .trimEnd(),
+  );
   return text.join('\n');
 }
 
@@ -36,7 +48,7 @@ export function renderJson(rows: readonly Row[]): string {
 }
 
 function targetText(target: Target, unit: string): string {
-  const bound = (value: number) => (target.on === 'ratio' ? `${number(value)} ×` : `${scaled(value)} ${unit}`);
+  const bound = (value: number) => (target.on === 'ratio' ? `${value} ×` : `${round(value)} ${unit}`);
   return target.atLeast === undefined ? `≤ ${bound(target.atMost as number)}` : `≥ ${bound(target.atLeast)}`;
 }
 
@@ -48,6 +60,11 @@ function scaled(value: number): string {
   if (value >= 999_500) return `${number(value / 1e6)} M`;
   if (value >= 9_995) return `${number(value / 1e3)} k`;
   return number(value);
+}
+
+/** A target, as it was set: 300 k, not 300.0 k. */
+function round(value: number): string {
+  return value >= 10_000 ? `${value / 1_000} k` : String(value);
 }
 
 /** Three figures say more than the noise allows. */

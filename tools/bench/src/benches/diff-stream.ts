@@ -73,5 +73,11 @@ export function generatedDiffs(): DiffStream {
 }
 
 function streamOf(snapshot: Diff, diffs: Diff[], tick: string, step: string): DiffStream {
-  return { snapshot, diffs, tick, step, levels: diffs.reduce((sum, { bids, asks }) => sum + bids.length + asks.length, 0) };
+  return {
+    snapshot,
+    diffs,
+    tick,
+    step,
+    levels: diffs.reduce((sum, { bids, asks }) => sum + bids.length + asks.length, 0),
+  };
 }

@@ -7,9 +7,9 @@ import { BATCH_ENTRIES, openLog, sampleBatch } from './log-fixture.ts';
 
 const BATCHES = 200;
 const ENTRIES = BATCHES * BATCH_ENTRIES;
-const ROUNDS = { warmUps: 1, rounds: 5 };
+const ROUNDS = { warmUps: 1, rounds: 9 };
 
-/** Whole batches through append.lua, one at a time as the engine sends them, against pipelined XADD of the same. */
+/** Whole batches through append.lua, two under way as the engine sends them, against pipelined XADD of the same. */
 export const logAppend: Bench = {
   name: 'log.append',
   async run({ redis }) {
@@ -23,9 +23,16 @@ export const logAppend: Bench = {
         ROUNDS,
       );
       const { ours, theirs } = taken;
-      const reference = 'pipelined XADD, 1,000 a pipeline';
+      const reference = 'pipelined XADD';
       return [
-        rowOf({ name: this.name, unit: 'events/s', ours: ours.rate, reference, theirs: theirs.rate, target: { on: 'value', atLeast: 300_000 } }),
+        rowOf({
+          name: this.name,
+          unit: 'events/s',
+          ours: ours.rate,
+          reference,
+          theirs: theirs.rate,
+          target: { on: 'value', atLeast: 300_000 },
+        }),
         rowOf({ name: `${this.name}.cpu`, unit: 'µs/event', ours: ours.cpuUs, reference, theirs: theirs.cpuUs }),
       ];
     } finally {
@@ -39,7 +46,12 @@ async function appendRound(server: PrivateRedis, client: RedisClient, batch: Log
   await server.empty();
   const writer = await openLog(client);
   return timed(async () => {
-    for (let i = 1; i <= BATCHES; i++) await writer.append(batch, `${i}-0`);
+    let [older, newer]: Promise<unknown>[] = [];
+    for (let i = 1; i <= BATCHES; i++) {
+      await older;
+      [older, newer] = [newer, writer.append(batch, `${i}-0`)];
+    }
+    await Promise.all([older, newer]);
   });
 }
 

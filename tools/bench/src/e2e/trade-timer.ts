@@ -12,7 +12,7 @@ const ANSWER_MS_MAX = 5_000;
  */
 export class TradeTimer {
   readonly #socket: Socket;
-  #first = 0;
+  #first = 1;
   #sentMs = new Float64Array(0);
   #latenciesMs: number[] = [];
 
@@ -37,9 +37,9 @@ export class TradeTimer {
     return new TradeTimer(socket);
   }
 
-  /** Sends trades `first` to `first + count - 1`, spread evenly over the time, and waits for all of them. */
-  async round(first: number, count: number, perSecond: number, send: (id: number) => void) {
-    this.#first = first;
+  /** Sends `count` trades of the next ids, spread evenly over the time, and waits for all of them. */
+  async round(count: number, perSecond: number, send: (id: number) => void) {
+    this.#first += this.#sentMs.length;
     this.#sentMs = new Float64Array(count);
     this.#latenciesMs = [];
     const startedMs = performance.now();
@@ -50,7 +50,7 @@ export class TradeTimer {
         const due = Math.min(count, Math.floor(((performance.now() - startedMs) * perSecond) / 1_000));
         for (; sent < due; sent++) {
           this.#sentMs[sent] = performance.now();
-          send(first + sent);
+          send(this.#first + sent);
         }
         if (sent < count) return;
         clearInterval(timer);

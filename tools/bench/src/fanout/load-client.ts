@@ -26,8 +26,9 @@ export interface Load {
 
 /**
  * A thousand clients that must cost less than the server under test: every socket reads into one shared buffer and
- * adds to one byte count. The first {@link SAMPLED} also look at every event; events delivered to all are all bytes
- * divided by the sampled bytes an event.
+ * adds to one byte count. {@link SAMPLED} of them, spread over the order in which they came (a server may write to the
+ * first of them first), also look at every event; events delivered to all are all bytes divided by the sampled bytes an
+ * event.
  */
 const SAMPLED = 4;
 const READ_BYTES = 256 << 10;
@@ -83,10 +84,12 @@ async function connectAll(port: number, path: string, clients: number): Promise<
     throw new Error(`only ${sockets.length} of ${clients} clients could connect`);
   });
   late.catch(() => {});
+  const apart = Math.max(1, Math.floor(clients / SAMPLED));
   while (sockets.length < clients) {
     const count = Math.min(CONNECT_AT_ONCE, clients - sockets.length);
-    const first = sockets.length === 0;
-    await Promise.race([Promise.all(Array.from({ length: count }, (_, i) => open(port, path, first && i < SAMPLED))), late]);
+    const isSampled = (i: number) => i % apart === apart >> 1;
+    const some = Array.from({ length: count }, (_, i) => isSampled(sockets.length + i));
+    await Promise.race([Promise.all(some.map((sampled) => open(port, path, sampled))), late]);
   }
 }
 

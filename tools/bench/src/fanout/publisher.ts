@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { APPEND_ENTRIES_MAX, connectRedis, LogWriter, partitionKeys, type RedisClient } from '@depthcast/log';
+import { BATCH_ENTRIES_MAX, connectRedis, LogWriter, partitionKeys, type RedisClient } from '@depthcast/log';
 import type { LogEvent } from '@depthcast/protocol';
 import { stampNow } from '../clock.ts';
 import { bookChangeEvent, bookSnapshotEvent } from '../sample-event.ts';
@@ -26,7 +26,7 @@ function clockEvent(second: number): LogEvent {
 }
 
 async function publish(eventsPerSecond: number): Promise<void> {
-  const pace = new Pace(eventsPerSecond, APPEND_ENTRIES_MAX - 1);
+  const pace = new Pace(eventsPerSecond, BATCH_ENTRIES_MAX - 1);
   while (!stopping) {
     const due = pace.take();
     const stamp = stampNow();
@@ -34,7 +34,8 @@ async function publish(eventsPerSecond: number): Promise<void> {
     for (let i = 0; i < due; i++) events.push(bookChangeEvent(sent++, stamp));
     // Delivery is watched by these: without them a gateway would call everything stale.
     const second = Math.floor(Date.now() / 1_000);
-    if (second !== clockSecond) events.push(clockEvent((clockSecond = second)));
+    if (second !== clockSecond) events.push(clockEvent(second));
+    clockSecond = second;
     await writer.append(events, `${sent + 1}-0`);
     await sleep(TICK_MS);
   }

@@ -1,0 +1,118 @@
+import { type Cursor, formatIntegerCursor } from '@depthcast/protocol';
+import type { Filter } from './filter.ts';
+import { type Format, formatId } from './format.ts';
+import type { Segment } from './segment.ts';
+import type { Window } from './window.ts';
+
+/** A run of a subscription as it goes onto sockets: one chunk, shared by all who want the same. */
+export interface Encoded {
+  /** `undefined` when nothing matched. */
+  readonly bytes: Buffer | undefined;
+  readonly frames: number;
+  /** The last matching entry, the `prev` of whatever comes next. */
+  readonly last: Cursor | undefined;
+  readonly lastOrdinal: number;
+}
+
+/** Where a `prev:` line begins from. */
+export interface ChainLink {
+  readonly cursor: Cursor;
+  readonly ordinal: number;
+}
+
+const NOTHING: Encoded = { bytes: undefined, frames: 0, last: undefined, lastOrdinal: 0 };
+/** Room for `<hex length>\r\n`, written last, when the length is known. */
+const CHUNK_HEAD_BYTES = 12;
+const SCRATCH_BYTES = 256 << 10;
+/** What the scratch space shrinks back to after an outsized run. */
+const SCRATCH_BYTES_KEPT_MAX = 4 << 20;
+
+/**
+ * Gathers the matching frames of a range into one buffer, chunk framing included. Costs one byte-array read an entry
+ * and one copy a run of adjacent matches; integer ids and chains cost a short write an entry besides. Paid once a
+ * group and batch, not a session.
+ */
+export class Encoder {
+  #scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
+  #at = 0;
+
+  /** The matching entries of positions `from` to `to - 1`. */
+  encode(window: Window, from: number, to: number, filter: Filter, format: Format, prev?: ChainLink): Encoded {
+    this.#at = CHUNK_HEAD_BYTES;
+    const plain = format.ids === 'cursor' && !format.chain;
+    let frames = 0;
+    let lastSegment: Segment | undefined;
+    let lastOffset = 0;
+    let prevId = prev && format.chain ? formatId(prev.cursor, prev.ordinal, format.ids) : '';
+    for (let position = from; position < to; ) {
+      const segment = window.segmentAt(position);
+      const { topics, basePosition } = segment;
+      const end = Math.min(segment.count, to - basePosition);
+      let i = position - basePosition;
+      while (i < end) {
+        if (!filter.matches(topics[i] as number)) {
+          i++;
+          continue;
+        }
+        let runEnd = i + 1;
+        while (runEnd < end && filter.matches(topics[runEnd] as number)) runEnd++;
+        frames += runEnd - i;
+        lastSegment = segment;
+        lastOffset = segment.baseOffset + runEnd - 1;
+        if (plain) this.#copy(segment, segment.frameStarts[i] as number, segment.frameStarts[runEnd] as number);
+        else prevId = this.#rewrite(segment, i, runEnd, format, prevId);
+        i = runEnd;
+      }
+      position = basePosition + end;
+    }
+    if (!lastSegment) return NOTHING;
+    return {
+      bytes: this.#finish(format.chunked),
+      frames,
+      last: { epoch: lastSegment.epoch, offset: lastOffset },
+      lastOrdinal: lastSegment.ordinal,
+    };
+  }
+
+  #copy(segment: Segment, from: number, to: number): void {
+    this.#reserve(to - from);
+    segment.bytes.copy(this.#scratch, this.#at, from, to);
+    this.#at += to - from;
+  }
+
+  /** Writes other `id:` lines, and `prev:` lines, before the same bodies; returns the last id written. */
+  #rewrite(segment: Segment, from: number, to: number, format: Format, prev: string): string {
+    const prefix = format.ids === 'cursor' ? `${segment.epoch}-` : undefined;
+    let prevId = prev;
+    for (let i = from; i < to; i++) {
+      const offset = segment.baseOffset + i;
+      const id = prefix === undefined ? formatIntegerCursor(segment.ordinal, offset) : prefix + offset;
+      const lines = format.chain && prevId !== '' ? `id: ${id}\nprev: ${prevId}\n` : `id: ${id}\n`;
+      this.#reserve(lines.length);
+      this.#at += this.#scratch.write(lines, this.#at, 'latin1');
+      this.#copy(segment, segment.bodyStarts[i] as number, segment.frameStarts[i + 1] as number);
+      prevId = id;
+    }
+    return prevId;
+  }
+
+  #finish(chunked: boolean): Buffer {
+    const end = this.#at;
+    const head = chunked ? `${(end - CHUNK_HEAD_BYTES).toString(16)}\r\n` : '';
+    const start = CHUNK_HEAD_BYTES - head.length;
+    // Sockets may keep the result for as long as a client is slow, so it is a copy of exactly its size.
+    const bytes = Buffer.allocUnsafeSlow(end - start + (chunked ? 2 : 0));
+    bytes.write(head, 0, 'latin1');
+    this.#scratch.copy(bytes, head.length, CHUNK_HEAD_BYTES, end);
+    if (chunked) bytes.write('\r\n', bytes.length - 2, 'latin1');
+    if (this.#scratch.length > SCRATCH_BYTES_KEPT_MAX) this.#scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
+    return bytes;
+  }
+
+  #reserve(bytes: number): void {
+    if (this.#at + bytes <= this.#scratch.length) return;
+    const grown = Buffer.allocUnsafeSlow(Math.max(this.#scratch.length * 2, this.#at + bytes));
+    this.#scratch.copy(grown, 0, 0, this.#at);
+    this.#scratch = grown;
+  }
+}

@@ -1,0 +1,39 @@
+import { type Cursor, formatCursor, formatIntegerCursor } from '@depthcast/protocol';
+
+/** How a session wants its frames. Sessions of equal format and filter share every byte. */
+export interface Format {
+  /** `int`: `ordinal·10^12 + offset`, for clients that take ids for integers. */
+  readonly ids: 'cursor' | 'int';
+  /** A `prev:` line in each frame: the id of the event before it in this subscription. */
+  readonly chain: boolean;
+  /** HTTP/1.1 chunks; HTTP/1.0 gets the bytes as they are. */
+  readonly chunked: boolean;
+}
+
+export function formatKey(format: Format): string {
+  return `${format.ids}${format.chain ? '+chain' : ''}${format.chunked ? '' : '+raw'}`;
+}
+
+export function formatId(cursor: Cursor, ordinal: number, ids: Format['ids']): string {
+  return ids === 'int' ? formatIntegerCursor(ordinal, cursor.offset) : formatCursor(cursor);
+}
+
+/** The end of a chunked response. */
+export const LAST_CHUNK = Buffer.from('0\r\n\r\n');
+export const EMPTY = Buffer.alloc(0);
+
+/** A frame that is no event of the log and so carries no `id:`, which would poison the client's cursor. */
+export function controlFrame(event: string, data: string): string {
+  return `event: ${event}\ndata: ${data.replace(/[\r\n]/g, ' ')}\n\n`;
+}
+
+/** Moves the client's cursor and dispatches nothing: an EventSource takes the id of a frame without data. */
+export function idFrame(id: string): string {
+  return `id: ${id}\n\n`;
+}
+
+/** Text as it goes onto the socket. */
+export function onWire(text: string, chunked: boolean): Buffer {
+  if (!chunked) return Buffer.from(text);
+  return Buffer.from(`${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`);
+}

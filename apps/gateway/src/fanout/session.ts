@@ -1,0 +1,67 @@
+import { type Cursor, compareCursors } from '@depthcast/protocol';
+import type { ChainLink } from './encoder.ts';
+import type { Filter } from './filter.ts';
+import { type Format, formatKey } from './format.ts';
+
+/** What a session writes to. A `net.Socket` is one. */
+export interface Sink {
+  write(bytes: Uint8Array, written?: (error?: Error | null) => void): boolean;
+  /** Bytes that the kernel has not taken yet. */
+  readonly writableLength: number;
+  /** Ends the connection: the client comes back with its last id. */
+  destroy(): unknown;
+}
+
+/**
+ * - `waiting`: somebody else is finding out where it goes on (Redis, another gateway's lead);
+ * - `head`: in its group, gets each batch as it comes;
+ * - `behind`: catching up from the window;
+ * - `draining`: its socket has not taken the last write; nothing more is written until it has.
+ */
+export type SessionState = 'waiting' | 'head' | 'behind' | 'draining' | 'closed';
+
+/** Where a session that is not at the head goes on, when it is not in the window. */
+export const NOWHERE = -1;
+
+/**
+ * One subscription to the log: a cursor, not a queue. It holds no entries; a slow one stays behind in the window, and
+ * then in Redis, at no cost to anybody.
+ */
+export class LogSession {
+  readonly sink: Sink;
+  readonly filter: Filter;
+  readonly format: Format;
+  /** Sessions of one key share groups and frames. */
+  readonly key: string;
+  state: SessionState = 'waiting';
+  /** The next entry to send, or {@link NOWHERE}. */
+  position = NOWHERE;
+  /** Everything up to here that matches has been written. `undefined`: nothing, it begins where the log does. */
+  cursor: Cursor | undefined;
+  /** The last id written to the client: what it would come back with. */
+  sent: Cursor | undefined;
+  prev: ChainLink | undefined;
+  /** Its place in its group's list. */
+  index = NOWHERE;
+  lastWriteMs = 0;
+  /** It has been told that what it watches is stale. */
+  toldStale = false;
+  /** Made at the first slow write and kept: fast sessions never pay for it. */
+  onDrained: (() => void) | undefined;
+
+  constructor(sink: Sink, filter: Filter, format: Format) {
+    this.sink = sink;
+    this.filter = filter;
+    this.format = format;
+    this.key = `${filter.key}|${formatKey(format)}`;
+  }
+
+  get isClosed(): boolean {
+    return this.state === 'closed';
+  }
+
+  /** The client has been given the id of `cursor`. */
+  noteSent(cursor: Cursor | undefined): void {
+    if (cursor && (!this.sent || compareCursors(cursor, this.sent) > 0)) this.sent = cursor;
+  }
+}

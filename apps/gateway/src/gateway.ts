@@ -1,0 +1,233 @@
+import { type FollowState, type LogEntry, previousTailOf, Timeline } from '@depthcast/log';
+import { type Cursor, compareCursors } from '@depthcast/protocol';
+import { Fanout } from './fanout/fanout.ts';
+import { type Topic, TopicTable } from './fanout/topics.ts';
+import { WINDOW_LIMITS, Window, type WindowLimits } from './fanout/window.ts';
+import { HistoryPages } from './resume/history-pages.ts';
+import { CursorLocator } from './resume/locator.ts';
+import { ResumeLadder } from './resume/resume-ladder.ts';
+import { SnapshotFrames } from './resume/snapshot-frames.ts';
+import { DeliveryWatch } from './tail/delivery-watch.ts';
+import { Gate } from './tail/gate.ts';
+import type { LogSource } from './tail/log-source.ts';
+import { type TailConsumer, TailLoop, type TailStart } from './tail/tail-loop.ts';
+import { CursorWaiters } from './tail/waiters.ts';
+import { MarketState } from './views/market-state.ts';
+import { ViewHub } from './views/view-hub.ts';
+
+export interface GatewayOptions {
+  readonly source: LogSource;
+  readonly flushMs: number;
+  readonly clockStaleMs: number;
+  readonly window?: Partial<WindowLimits>;
+  readonly onWarn: (message: string, error?: Error) => void;
+  readonly onCaughtUp?: () => void;
+  /** `silent`: the tip moves, the tail does not, and a new connection is being tried. */
+  readonly onState?: (state: FollowState) => void;
+  readonly nowMs?: () => number;
+  readonly aheadWaitMs?: number;
+}
+
+export interface TailStats {
+  entries: number;
+  batches: number;
+  lastBatchEntries: number;
+  restarts: number;
+  mismatches: number;
+}
+
+/** A batch beyond it is written in parts, so that one write never holds much of a slow client's memory. */
+const WRITE_BYTES_MAX = 512 << 10;
+const ENTRY_BYTES_EXTRA = 64;
+
+/**
+ * One partition's log, followed once and given to any number of sessions. Everything here happens in one thread and
+ * one turn a batch: appended to the window, written to the groups, applied to the books, in this order, so that
+ * between two turns window, books and groups are all at the same entry.
+ */
+export class Gateway implements TailConsumer {
+  readonly topics = new TopicTable();
+  readonly window: Window;
+  readonly fanout: Fanout;
+  readonly state: MarketState;
+  readonly views: ViewHub;
+  readonly ladder: ResumeLadder;
+  readonly locator: CursorLocator;
+  readonly watch: DeliveryWatch;
+  readonly stats: TailStats = { entries: 0, batches: 0, lastBatchEntries: 0, restarts: 0, mismatches: 0 };
+  readonly #options: GatewayOptions;
+  readonly #loop: TailLoop;
+  readonly #waiters = new CursorWaiters();
+  readonly #pages: HistoryPages;
+  readonly #snapshots: SnapshotFrames;
+  #timeline = new Timeline([]);
+  #target: Cursor | undefined;
+  #caughtUp = new Gate();
+  #isCaughtUp = false;
+  #hasCaughtUp = false;
+  /** Scratch of onBatch(): each entry's topic, looked up once. */
+  #batchTopics: Topic[] = [];
+
+  constructor(options: GatewayOptions) {
+    this.#options = options;
+    const { source } = options;
+    const nowMs = options.nowMs ?? Date.now;
+    const ordinalOf = (epoch: number) => this.#timeline.ordinalOf(epoch) ?? 0;
+    this.window = new Window({ ...WINDOW_LIMITS, ...options.window });
+    this.fanout = new Fanout({
+      window: this.window,
+      ordinalOf,
+      nowMs,
+      onOutside: (session) => void this.ladder.goOn(session),
+      onJoin: (session) => this.watch.onJoin(session),
+    });
+    this.state = new MarketState({
+      onMismatch: (symbol, reason) => this.#onMismatch(symbol, reason),
+      onBookChanged: (replica) => this.views.onBookChanged(replica),
+      onSymbol: (symbol) => this.views.onSymbol(symbol),
+    });
+    this.watch = new DeliveryWatch({
+      fanout: this.fanout,
+      state: this.state,
+      staleMs: options.clockStaleMs,
+      nowMs,
+      onChanged: () => {
+        this.views.markDirty();
+        this.views.endBatch();
+      },
+    });
+    const { state, watch } = this;
+    this.views = new ViewHub(
+      {
+        book: (symbol) => state.book(symbol),
+        get isStale() {
+          return watch.isStale;
+        },
+      },
+      nowMs,
+    );
+    this.#pages = new HistoryPages({ source, topics: this.topics, ordinalOf });
+    this.#snapshots = new SnapshotFrames({ window: this.window, state: this.state, nowMs });
+    this.locator = new CursorLocator({
+      window: this.window,
+      source,
+      waiters: this.#waiters,
+      timeline: () => this.#timeline,
+      onTimeline: (timeline) => {
+        this.#timeline = timeline;
+      },
+      ...(options.aheadWaitMs === undefined ? {} : { aheadWaitMs: options.aheadWaitMs }),
+    });
+    this.ladder = new ResumeLadder({
+      window: this.window,
+      fanout: this.fanout,
+      pages: this.#pages,
+      locator: this.locator,
+      snapshots: this.#snapshots,
+      ordinalOf,
+      caughtUp: () => this.#caughtUp.opened,
+      onWarn: options.onWarn,
+    });
+    this.#loop = new TailLoop({ source, consumer: this, flushMs: options.flushMs, onWarn: options.onWarn });
+  }
+
+  /** Where the log is known to be, and how far this gateway is from the end it last saw. */
+  get timeline(): Timeline {
+    return this.#timeline;
+  }
+
+  /** Whether what we know is as new as Redis was when we (last) began. */
+  get isCaughtUp(): boolean {
+    return this.#isCaughtUp;
+  }
+
+  /** Whether it ever has been: from then on there is something to show, be it stale. */
+  get hasCaughtUp(): boolean {
+    return this.#hasCaughtUp;
+  }
+
+  start(): void {
+    this.#loop.start();
+  }
+
+  async stop(): Promise<void> {
+    this.views.stop();
+    this.fanout.stop();
+    this.#waiters.stop();
+    await this.#loop.stop();
+  }
+
+  onStart(start: TailStart): void {
+    this.#timeline = start.timeline;
+    this.#target = start.target;
+    this.window.restart(start.after);
+    this.views.pause();
+    this.state.restart(start.books);
+    if (this.#isCaughtUp) this.#caughtUp = new Gate();
+    this.#isCaughtUp = false;
+    this.#pages.clear();
+    this.#snapshots.clear();
+    this.fanout.rebase();
+    this.stats.restarts++;
+    this.#checkCaughtUp();
+  }
+
+  onBatch(entries: readonly LogEntry[]): void {
+    const { window, fanout, state, topics } = this;
+    const batchTopics = this.#batchTopics;
+    let from = window.end;
+    let pendingBytes = 0;
+    let hasClock = false;
+    let ordinal = 0;
+    let ordinalEpoch = -1;
+    for (let i = 0; i < entries.length; i++) {
+      const { epoch, offset, topic: text, payload } = entries[i] as LogEntry;
+      const topic = topics.intern(text);
+      batchTopics[i] = topic;
+      if (text === 'epoch') this.#timeline.cross(epoch, previousTailOf(payload));
+      else if (text === 'clock') hasClock = true;
+      if (epoch !== ordinalEpoch) {
+        ordinal = this.#timeline.ordinalOf(epoch) ?? 0;
+        ordinalEpoch = epoch;
+      }
+      const bytes = payload.length + ENTRY_BYTES_EXTRA;
+      if (pendingBytes > 0 && pendingBytes + bytes > WRITE_BYTES_MAX) {
+        fanout.publish(from);
+        from = window.end;
+        pendingBytes = 0;
+      }
+      window.append(epoch, ordinal, offset, topic, payload);
+      pendingBytes += bytes;
+    }
+    fanout.publish(from);
+    window.evict();
+    for (let i = 0; i < entries.length; i++) state.apply(entries[i] as LogEntry, batchTopics[i] as Topic);
+    state.endBatch();
+    this.stats.entries += entries.length;
+    this.stats.batches++;
+    this.stats.lastBatchEntries = entries.length;
+    if (window.tail) this.#waiters.onTail(window.tail);
+    if (!this.#isCaughtUp) this.#checkCaughtUp();
+    if (hasClock) this.watch.onClock();
+    this.views.endBatch();
+  }
+
+  onState(state: FollowState): void {
+    this.#options.onState?.(state);
+  }
+
+  #checkCaughtUp(): void {
+    const { tail } = this.window;
+    if (!tail || !this.#target || compareCursors(tail, this.#target) < 0) return;
+    this.#isCaughtUp = true;
+    this.#hasCaughtUp = true;
+    this.#caughtUp.open();
+    this.views.resume();
+    this.#options.onCaughtUp?.();
+  }
+
+  #onMismatch(symbol: string, reason: string): void {
+    this.stats.mismatches++;
+    this.#options.onWarn(`book of ${symbol}: ${reason}`);
+  }
+}

@@ -1,0 +1,105 @@
+import type { Timeline } from '@depthcast/log';
+import {
+  type Cursor,
+  compareCursors,
+  type ResetReason,
+  tryParseCursor,
+  tryParseIntegerCursor,
+} from '@depthcast/protocol';
+import type { Window } from '../fanout/window.ts';
+import type { LogSource } from '../tail/log-source.ts';
+import type { CursorWaiters } from '../tail/waiters.ts';
+
+/** A cursor as a client gave it. */
+export interface ResumeRequest {
+  readonly text: string;
+  /** From `Last-Event-ID`, so an id we have sent; `?last_id=0` on the other hand asks for the log's beginning. */
+  readonly fromHeader: boolean;
+}
+
+export type Located =
+  /** On this timeline and not beyond its end. Whether Redis still holds what follows, reading will tell. */
+  | { readonly kind: 'held'; readonly cursor: Cursor }
+  | { readonly kind: 'beginning' }
+  /** On this timeline, but too old. */
+  | { readonly kind: 'trimmed' }
+  | { readonly kind: 'lost'; readonly reason: Exclude<ResetReason, 'trimmed'> };
+
+export interface LocatorOptions {
+  readonly window: Window;
+  readonly source: LogSource;
+  readonly waiters: CursorWaiters;
+  readonly timeline: () => Timeline;
+  /** A newer timeline was read than the tail has seen. */
+  readonly onTimeline: (timeline: Timeline) => void;
+  /** How long our tail may take to reach what Redis already has. */
+  readonly aheadWaitMs?: number;
+}
+
+const AHEAD_WAIT_MS = 5_000;
+
+/** Tells what a client's cursor is worth. The window answers most at once; only what it does not know costs Redis. */
+export class CursorLocator {
+  readonly #options: LocatorOptions;
+  #loading: Promise<Timeline> | undefined;
+
+  constructor(options: LocatorOptions) {
+    this.#options = options;
+  }
+
+  async locate(request: ResumeRequest): Promise<Located> {
+    const parsed = await this.#parse(request);
+    return 'kind' in parsed ? parsed : this.locateCursor(parsed);
+  }
+
+  async locateCursor(cursor: Cursor): Promise<Located> {
+    const { window, source, waiters } = this.#options;
+    if (window.positionAfter(cursor) !== undefined) return { kind: 'held', cursor };
+    const early = await this.#byEpoch(cursor);
+    if (early !== 'held') return asLocated(early);
+    const { tail } = window;
+    if (tail && compareCursors(cursor, tail) <= 0) return { kind: 'held', cursor };
+    // Another gateway may have been faster than this one.
+    const tip = await source.tip();
+    if (!tip || compareCursors(cursor, tip) > 0) return { kind: 'lost', reason: 'ahead' };
+    const reached = await waiters.wait(cursor, this.#options.aheadWaitMs ?? AHEAD_WAIT_MS);
+    if (!reached) return { kind: 'lost', reason: 'ahead' };
+    const late = await this.#byEpoch(cursor);
+    return late === 'held' ? { kind: 'held', cursor } : asLocated(late);
+  }
+
+  async #byEpoch(cursor: Cursor): Promise<ReturnType<Timeline['locate']>> {
+    const known = this.#options.timeline().locate(cursor);
+    // An epoch we do not know may have been opened a moment ago.
+    return known === 'unknown' ? (await this.#reload()).locate(cursor) : known;
+  }
+
+  async #parse({ text, fromHeader }: ResumeRequest): Promise<Cursor | Located> {
+    const cursor = tryParseCursor(text);
+    if (cursor) return cursor;
+    const integer = tryParseIntegerCursor(text);
+    if (!integer) return { kind: 'lost', reason: 'unknown' };
+    const { ordinal, offset } = integer;
+    if (!fromHeader && ordinal === 0 && offset === 0) return { kind: 'beginning' };
+    let timeline = this.#options.timeline();
+    if (ordinal > (timeline.current?.ordinal ?? -1)) timeline = await this.#reload();
+    const epoch = timeline.epochOf(ordinal);
+    if (epoch !== undefined) return { epoch, offset };
+    return ordinal > (timeline.current?.ordinal ?? -1) ? { kind: 'lost', reason: 'ahead' } : { kind: 'trimmed' };
+  }
+
+  /** One reading for all who ask at once. One that had begun before we asked may be too old, so it is waited out. */
+  async #reload(): Promise<Timeline> {
+    if (this.#loading) await this.#loading.catch(() => {});
+    this.#loading ??= this.#options.source.timeline().finally(() => {
+      this.#loading = undefined;
+    });
+    const timeline = await this.#loading;
+    this.#options.onTimeline(timeline);
+    return timeline;
+  }
+}
+
+function asLocated(where: 'forked' | 'trimmed' | 'unknown'): Located {
+  return where === 'trimmed' ? { kind: 'trimmed' } : { kind: 'lost', reason: where };
+}

@@ -1,0 +1,186 @@
+import { LogGapError } from '@depthcast/log';
+import type { Cursor, Reset, ResetReason } from '@depthcast/protocol';
+import type { Fanout } from '../fanout/fanout.ts';
+import { controlFrame, formatId, idFrame } from '../fanout/format.ts';
+import { type LogSession, NOWHERE } from '../fanout/session.ts';
+import type { Window } from '../fanout/window.ts';
+import type { HistoryPages } from './history-pages.ts';
+import type { CursorLocator, ResumeRequest } from './locator.ts';
+import type { SnapshotFrames } from './snapshot-frames.ts';
+
+/** Where a session's start was found; `head` is one that had no cursor. */
+export type Rung = 'head' | 'window' | 'redis' | 'reset';
+
+export interface LadderStats {
+  readonly outcomes: Record<Rung, number>;
+  readonly resets: Record<ResetReason, number>;
+  pages: number;
+}
+
+export interface LadderOptions {
+  readonly window: Window;
+  readonly fanout: Fanout;
+  readonly pages: HistoryPages;
+  readonly locator: CursorLocator;
+  readonly snapshots: SnapshotFrames;
+  readonly ordinalOf: (epoch: number) => number;
+  /** Resolves when what we know is as new as Redis was when we (last) began: before it there is nothing to show. */
+  readonly caughtUp: () => Promise<void>;
+  readonly onWarn: (message: string, error: Error) => void;
+}
+
+const RETRY_MS = 100;
+/** Attempts to find a place for a cursor that the log says it holds but does not give. */
+const ATTEMPTS_MAX = 50;
+/** A cursor is shorter; what a client made up is not sent back in full. */
+const REQUESTED_CHARS_MAX = 100;
+
+/**
+ * Finds where a session goes on, from the cheapest place down: window, Redis, and when neither has it a `reset` with
+ * its reason and a fresh snapshot. No client is ever silently moved ahead.
+ */
+export class ResumeLadder {
+  readonly stats: LadderStats = {
+    outcomes: { head: 0, window: 0, redis: 0, reset: 0 },
+    resets: { trimmed: 0, forked: 0, unknown: 0, ahead: 0, repartitioned: 0 },
+    pages: 0,
+  };
+  readonly #options: LadderOptions;
+
+  constructor(options: LadderOptions) {
+    this.#options = options;
+  }
+
+  /** Starts a session that has been added to the fan-out. Never rejects. */
+  start(session: LogSession, request?: ResumeRequest): Promise<void> {
+    return this.#guard(session, this.#start(session, request));
+  }
+
+  /**
+   * A session's next entry is not in the window: its own slowness, a long absence, or a window begun anew. Never
+   * rejects.
+   */
+  goOn(session: LogSession): Promise<void> {
+    return this.#guard(session, this.#goOn(session));
+  }
+
+  /** A session that cannot be helped is let go, so that its client comes back; the others know nothing of it. */
+  async #guard(session: LogSession, work: Promise<void>): Promise<void> {
+    try {
+      await work;
+    } catch (error) {
+      this.#options.onWarn('resuming failed', error as Error);
+      session.sink.destroy();
+    }
+  }
+
+  async #start(session: LogSession, request?: ResumeRequest): Promise<void> {
+    const { fanout, locator } = this.#options;
+    await this.#options.caughtUp();
+    if (session.isClosed) return;
+    if (!request) {
+      this.stats.outcomes.head++;
+      fanout.startAtHead(session);
+      return;
+    }
+    const located = await locator.locate(request);
+    if (session.isClosed) return;
+    if (located.kind === 'lost') return await this.#reset(session, located.reason, request.text);
+    if (located.kind === 'trimmed') return await this.#reset(session, 'trimmed', request.text);
+    if (located.kind === 'held') {
+      session.cursor = located.cursor;
+      session.sent = located.cursor;
+      session.prev = { cursor: located.cursor, ordinal: this.#options.ordinalOf(located.cursor.epoch) };
+    }
+    session.position = this.#inWindow(session.cursor);
+    this.stats.outcomes[session.position === NOWHERE ? 'redis' : 'window']++;
+    fanout.proceed(session);
+  }
+
+  async #goOn(session: LogSession): Promise<void> {
+    const { fanout } = this.#options;
+    for (let attempt = 0; !session.isClosed; attempt++) {
+      session.position = this.#inWindow(session.cursor);
+      if (session.position !== NOWHERE) return fanout.proceed(session);
+      try {
+        if (await this.#sendPage(session)) return;
+      } catch (error) {
+        if (!(error instanceof LogGapError)) this.#options.onWarn('reading history failed', error as Error);
+        else if (await this.#wasReset(session, 'trimmed')) return;
+      }
+      if (session.isClosed) return;
+      if (attempt >= ATTEMPTS_MAX) return await this.#reset(session, 'unknown', this.#textOf(session));
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+  }
+
+  /** One page out of Redis; false when there is none to send yet. */
+  async #sendPage(session: LogSession): Promise<boolean> {
+    const { fanout, pages, window } = this.#options;
+    const asked = session.cursor;
+    const page = await pages.after(asked);
+    if (session.isClosed) return true;
+    if (session.cursor !== asked) return false;
+    if (page.first === page.end) {
+      if (asked) return this.#wasReset(session, undefined);
+      if (!window.tail) return false;
+      fanout.startAtHead(session);
+      return true;
+    }
+    this.stats.pages++;
+    fanout.sendPage(session, page);
+    session.position = this.#inWindow(session.cursor);
+    fanout.proceed(session);
+    return true;
+  }
+
+  /** Looks at the cursor again; true when it is lost and the session has been reset. */
+  async #wasReset(session: LogSession, ifHeld: 'trimmed' | undefined): Promise<boolean> {
+    const { cursor } = session;
+    const located = cursor && (await this.#options.locator.locateCursor(cursor));
+    if (session.isClosed) return true;
+    if (located?.kind === 'held' && this.#inWindow(cursor) !== NOWHERE) return false;
+    const reason = located?.kind === 'lost' ? located.reason : located?.kind === 'trimmed' ? 'trimmed' : ifHeld;
+    if (!reason) return false;
+    await this.#reset(session, reason, this.#textOf(session));
+    return true;
+  }
+
+  /** Says why, shows how things stand, gives the cursor of that moment, and goes on from exactly there. */
+  async #reset(session: LogSession, reason: ResetReason, requested: string): Promise<void> {
+    const { fanout, snapshots, pages, window, ordinalOf } = this.#options;
+    await this.#options.caughtUp();
+    const earliest = (await pages.earliest()) ?? window.earliest;
+    if (session.isClosed) return;
+    const snapshot = snapshots.take(session.filter);
+    this.stats.outcomes.reset++;
+    this.stats.resets[reason]++;
+    const { ids, chunked } = session.format;
+    const id = (cursor: Cursor) => formatId(cursor, ordinalOf(cursor.epoch), ids);
+    const { cursor } = snapshot;
+    const reset: Reset = {
+      reason,
+      requested: requested.slice(0, REQUESTED_CHARS_MAX),
+      earliest: earliest ? id(earliest) : null,
+      tail: cursor ? id(cursor) : null,
+    };
+    fanout.writeTo(session, controlFrame('reset', JSON.stringify(reset)));
+    session.sink.write(snapshot.onWire(chunked));
+    if (cursor) {
+      fanout.writeTo(session, idFrame(id(cursor)));
+      session.prev = { cursor, ordinal: ordinalOf(cursor.epoch) };
+    }
+    session.cursor = cursor;
+    session.sent = cursor;
+    session.position = snapshot.position;
+    fanout.proceed(session);
+  }
+
+  #inWindow(cursor: Cursor | undefined): number {
+    return (cursor && this.#options.window.positionAfter(cursor)) ?? NOWHERE;
+  }
+
+  #textOf({ cursor, format }: LogSession): string {
+    return cursor ? formatId(cursor, this.#options.ordinalOf(cursor.epoch), format.ids) : '0';
+  }
+}

@@ -1,0 +1,76 @@
+import { describe, expect, it } from '@jest/globals';
+import { Filter } from '../fanout/filter.ts';
+import { TopicTable } from '../fanout/topics.ts';
+import { Window } from '../fanout/window.ts';
+import { parseFrames } from '../testing/memory-sink.ts';
+import { MarketState } from '../views/market-state.ts';
+import { SnapshotFrames } from './snapshot-frames.ts';
+
+describe('the snapshot after a reset', () => {
+  const topics = new TopicTable();
+  const window = new Window();
+  const mismatches: string[] = [];
+  const state = new MarketState({ onMismatch: (symbol, reason) => mismatches.push(`${symbol} ${reason}`) });
+  let nowMs = 10_000;
+  const snapshots = new SnapshotFrames({ window, state, nowMs: () => nowMs });
+  let offset = 0;
+  const feed = (text: string, payload: string) => {
+    const topic = topics.intern(text);
+    const entry = { epoch: 1, offset: offset++, topic: text, payload: Buffer.from(payload) };
+    window.append(entry.epoch, 0, entry.offset, topic, entry.payload);
+    state.apply(entry, topic);
+    state.endBatch();
+  };
+  const framesOf = (types?: string[], symbols?: string[]) =>
+    parseFrames(
+      snapshots
+        .take(new Filter(topics, types, symbols))
+        .onWire(false)
+        .toString(),
+    );
+
+  it('has the book, the status and the last values of what was asked for, exactly, and no ids', () => {
+    const ts = '1704067200123456000';
+    feed(
+      'book_change:A',
+      `{"type":"book_change","symbol":"A","ts_ns":${ts},"is_snapshot":true,"first":1,"last":4,"bids":[["1.50","2.0"]],"asks":[]}`,
+    );
+    feed(
+      'book_change:A',
+      `{"type":"book_change","symbol":"A","ts_ns":${ts},"is_snapshot":false,"first":5,"last":6,"bids":[["1.40","3.0"]],"asks":[["1.60","9.5"]]}`,
+    );
+    feed('market:A', '{"n":1}');
+    feed('market:A', '{"n":2}');
+    feed('bbo:A', '{"bbo":1}');
+    feed('trade:A', '{"t":1}');
+    feed('market:B', '{"b":1}');
+    expect(framesOf(['book_change', 'market', 'bbo', 'trade'], ['A'])).toEqual([
+      {
+        event: 'book_change',
+        data: expect.stringMatching(
+          /^\{"type":"book_change","symbol":"A","ts_ns":1704067200123456000,"is_snapshot":true,"first":6,"last":6,"bids":\[\["1.50","2.0"\],\["1.40","3.0"\]\],"asks":\[\["1.60","9.5"\]\],"checksum":\d+\}$/,
+        ),
+      },
+      { event: 'market', data: '{"n":2}' },
+      { event: 'bbo', data: '{"bbo":1}' },
+    ]);
+    expect(framesOf(['market'])).toHaveLength(2);
+    expect(mismatches).toEqual([]);
+  });
+
+  it('is empty, and so no chunk at all, when nothing asked for has a value', () => {
+    expect(snapshots.take(new Filter(topics, ['trade'])).onWire(true)).toHaveLength(0);
+  });
+
+  it('is of this very moment, and shared only when very many are asked for', () => {
+    nowMs += 5_000;
+    const filter = new Filter(topics, ['market']);
+    const taken = Array.from({ length: 40 }, () => {
+      feed('market:A', '{}');
+      return snapshots.take(filter).position === window.end;
+    });
+    expect(taken).toEqual([...Array(20).fill(true), ...Array(20).fill(false)]);
+    nowMs += 5_000;
+    expect(snapshots.take(filter).position).toBe(window.end);
+  });
+});

@@ -1,0 +1,83 @@
+import type { Fanout } from '../fanout/fanout.ts';
+import type { Filter } from '../fanout/filter.ts';
+import { controlFrame } from '../fanout/format.ts';
+import type { LogSession } from '../fanout/session.ts';
+import { bookStatus } from '../resume/snapshot-frames.ts';
+import type { MarketState } from '../views/market-state.ts';
+
+export interface DeliveryWatchOptions {
+  readonly fanout: Fanout;
+  readonly state: MarketState;
+  readonly staleMs: number;
+  readonly nowMs: () => number;
+  /** Views show the flag too. */
+  readonly onChanged: () => void;
+}
+
+/**
+ * Watches delivery end to end by the `clock` events, one a second. When they stop, wherever the chain is broken,
+ * every subscriber is told that each symbol it watches is stale, and told how it stands when they come again. These
+ * are control frames: they are no part of the log and have no id.
+ */
+export class DeliveryWatch {
+  readonly #options: DeliveryWatchOptions;
+  #lastClockMs: number | undefined;
+  #isStale = false;
+
+  constructor(options: DeliveryWatchOptions) {
+    this.#options = options;
+  }
+
+  get isStale(): boolean {
+    return this.#isStale;
+  }
+
+  /** A `clock` event came; call it when the batch it came in has been written. */
+  onClock(): void {
+    this.#lastClockMs = this.#options.nowMs();
+    if (this.#isStale) this.#change(false);
+  }
+
+  /** Call it often. Nothing is stale before the first clock event. */
+  check(): void {
+    if (this.#isStale || this.#lastClockMs === undefined) return;
+    if (this.#options.nowMs() - this.#lastClockMs > this.#options.staleMs) this.#change(true);
+  }
+
+  /** A session has come to the head: what it was last told may not hold any more. */
+  onJoin(session: LogSession): void {
+    if (session.toldStale === this.#isStale) return;
+    session.toldStale = this.#isStale;
+    const text = this.#frames(session.filter);
+    if (text !== '') this.#options.fanout.writeTo(session, text);
+  }
+
+  #change(isStale: boolean): void {
+    const { fanout } = this.#options;
+    this.#isStale = isStale;
+    for (const group of fanout.groups.values()) {
+      for (const session of group.sessions) session.toldStale = isStale;
+      const text = this.#frames(group.filter);
+      if (text !== '') fanout.writeToGroup(group, text);
+    }
+    for (const session of fanout.sessions) {
+      if (session.state === 'waiting' && session.sink.writableLength === 0) this.onJoin(session);
+    }
+    this.#options.onChanged();
+  }
+
+  #frames(filter: Filter): string {
+    const { state } = this.#options;
+    let text = '';
+    for (const symbol of state.symbols) {
+      const replica = filter.wantsSymbol(symbol) ? state.book(symbol) : undefined;
+      if (!replica) continue;
+      text += controlFrame('book_status', this.#isStale ? staleStatus(symbol, state.clockTsNs) : bookStatus(replica));
+    }
+    return text;
+  }
+}
+
+function staleStatus(symbol: string, tsNs: string): string {
+  return `{"type":"book_status","symbol":"${symbol}","ts_ns":${tsNs},"status":"stale","reason":"no_clock"}`;
+}

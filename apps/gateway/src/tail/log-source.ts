@@ -1,0 +1,64 @@
+import {
+  type FollowOptions,
+  type LogEntry,
+  LogReader,
+  type PartitionKeys,
+  type RedisClient,
+  readBooks,
+  readTip,
+  retryReads,
+  type StoredBook,
+  Timeline,
+} from '@depthcast/log';
+import type { Cursor } from '@depthcast/protocol';
+
+/** What the gateway asks of a partition's log. Reads wait out Redis' absence; only a gap is an error. */
+export interface LogSource {
+  /** Where the log ends; `undefined` in an empty one. */
+  tip(): Promise<Cursor | undefined>;
+  earliest(): Promise<Cursor | undefined>;
+  books(): Promise<StoredBook[]>;
+  timeline(): Promise<Timeline>;
+  /** @throws LogGapError */
+  range(after: Cursor | undefined, countMax: number): Promise<LogEntry[]>;
+  /** @throws LogGapError */
+  follow(after: Cursor, options: FollowOptions): AsyncIterable<LogEntry[]>;
+}
+
+/** The log in Redis. */
+export class RedisLogSource implements LogSource {
+  readonly #client: RedisClient;
+  readonly #keys: PartitionKeys;
+  readonly #reader: LogReader;
+
+  constructor(client: RedisClient, keys: PartitionKeys) {
+    this.#client = client;
+    this.#keys = keys;
+    this.#reader = new LogReader(client, keys);
+  }
+
+  async tip(): Promise<Cursor | undefined> {
+    const tip = await retryReads(() => readTip(this.#client, this.#keys));
+    return tip && { epoch: tip.epoch, offset: tip.offset };
+  }
+
+  earliest(): Promise<Cursor | undefined> {
+    return this.#reader.earliest();
+  }
+
+  books(): Promise<StoredBook[]> {
+    return retryReads(() => readBooks(this.#client, this.#keys));
+  }
+
+  timeline(): Promise<Timeline> {
+    return Timeline.load(this.#client, this.#keys);
+  }
+
+  range(after: Cursor | undefined, countMax: number): Promise<LogEntry[]> {
+    return this.#reader.range(after, countMax);
+  }
+
+  follow(after: Cursor, options: FollowOptions): AsyncIterable<LogEntry[]> {
+    return this.#reader.follow(after, options);
+  }
+}

@@ -1,0 +1,150 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type FollowState, type LogEntry, LogGapError, type StoredBook, type Timeline } from '@depthcast/log';
+import { type Cursor, compareCursors, formatCursor } from '@depthcast/protocol';
+import type { LogSource } from './log-source.ts';
+
+/** Where reading begins, and what is known there. */
+export interface TailStart {
+  /** `undefined`: before the earliest entry held. */
+  readonly after: Cursor | undefined;
+  readonly books: readonly StoredBook[];
+  readonly timeline: Timeline;
+  /** The log's end when it was looked at: reaching it means caught up. */
+  readonly target: Cursor;
+}
+
+/** What the loop drives. Both calls are synchronous: the next read is asked for when they have returned. */
+export interface TailConsumer {
+  /** Begin anew from here; what was known before may be of another timeline. */
+  onStart(start: TailStart): void;
+  /** Entries that follow, without a gap. Payloads are views: copy what is kept. */
+  onBatch(entries: readonly LogEntry[]): void;
+  onState(state: FollowState): void;
+}
+
+export interface TailOptions {
+  readonly source: LogSource;
+  readonly consumer: TailConsumer;
+  /** The least time between two reads; 0 reads again at once. */
+  readonly flushMs: number;
+  readonly onWarn: (message: string, error?: Error) => void;
+}
+
+const BATCH_ENTRIES_MAX = 1_000;
+const EMPTY_LOG_POLL_MS = 100;
+const STOP_MS_MAX = 500;
+const RETRY_MS_MIN = 50;
+const RETRY_MS_MAX = 2_000;
+
+/**
+ * The one reader of the log, however many clients there are. A batch is whatever arrived while the one before was
+ * being written: one event leaves at once when all is quiet, and thousands leave together under load. On a gap it
+ * begins anew, from books and timeline.
+ */
+export class TailLoop {
+  readonly #options: TailOptions;
+  readonly #abort = new AbortController();
+  #running: Promise<void> | undefined;
+
+  constructor(options: TailOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  /** A read that waits for Redis to come back is left to itself: nobody listens to it any more. */
+  async stop(): Promise<void> {
+    this.#abort.abort();
+    await Promise.race([this.#running, sleep(STOP_MS_MAX, undefined, { ref: false })]);
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#abort;
+    const { consumer, onWarn } = this.#options;
+    let retryMs = RETRY_MS_MIN;
+    const onProgress = (entries: readonly LogEntry[]) => {
+      consumer.onBatch(entries);
+      retryMs = RETRY_MS_MIN;
+    };
+    while (!signal.aborted) {
+      try {
+        await this.#follow(onProgress);
+      } catch (error) {
+        if (signal.aborted) return;
+        if (error instanceof LogGapError) onWarn('the log has a gap: starting anew', error);
+        else onWarn('reading the log failed', error as Error);
+        await sleep(retryMs, undefined, { signal }).catch(() => {});
+        retryMs = Math.min(retryMs * 2, RETRY_MS_MAX);
+      }
+    }
+  }
+
+  async #follow(onBatch: (entries: readonly LogEntry[]) => void): Promise<void> {
+    const { signal } = this.#abort;
+    const { source, consumer, flushMs } = this.#options;
+    const start = await this.#resolve();
+    if (!start) return;
+    consumer.onStart(start);
+    let { after } = start;
+    if (!after) {
+      const entries = await source.range(undefined, BATCH_ENTRIES_MAX);
+      const last = entries.at(-1);
+      if (!last) throw new Error('the tip names an entry that the log does not hold');
+      onBatch(entries);
+      after = { epoch: last.epoch, offset: last.offset };
+    }
+    const onState = (state: FollowState) => consumer.onState(state);
+    for await (const entries of source.follow(after, { signal, countMax: BATCH_ENTRIES_MAX, onState })) {
+      const startedMs = flushMs > 0 ? performance.now() : 0;
+      onBatch(entries);
+      if (flushMs > 0) {
+        const restMs = flushMs - (performance.now() - startedMs);
+        if (restMs > 0) await sleep(restMs, undefined, { signal }).catch(() => {});
+      }
+    }
+  }
+
+  /** Late join: books at their cursors, the tail from the oldest of them; without any, all that is held. */
+  async #resolve(): Promise<TailStart | undefined> {
+    const { signal } = this.#abort;
+    const { source } = this.#options;
+    while (!signal.aborted) {
+      if (await source.tip()) {
+        // The tip last: whatever a book's cursor says was in the log before.
+        const books = await source.books();
+        const [timeline, earliest] = await Promise.all([source.timeline(), source.earliest()]);
+        const target = await source.tip();
+        if (target) return { ...this.#startOf(books, timeline, earliest, target), timeline, target };
+      }
+      await sleep(EMPTY_LOG_POLL_MS, undefined, { signal }).catch(() => {});
+    }
+    return undefined;
+  }
+
+  #startOf(
+    books: readonly StoredBook[],
+    timeline: Timeline,
+    earliest: Cursor | undefined,
+    tip: Cursor,
+  ): Pick<TailStart, 'after' | 'books'> {
+    const usable = books.filter((book) => isUsable(book.cursor, timeline, earliest, tip));
+    if (usable.length < books.length) {
+      const lost = books.filter((book) => !usable.includes(book));
+      const names = lost.map(({ symbol, cursor }) => `${symbol} ${formatCursor(cursor)}`);
+      this.#options.onWarn(`stored books are not on this log: ${names.join(', ')}`);
+    }
+    const after = usable
+      .map((book) => book.cursor)
+      .reduce<Cursor | undefined>((a, b) => (a && compareCursors(a, b) <= 0 ? a : b), undefined);
+    return { after, books: usable };
+  }
+}
+
+/** A book can be carried on when everything after its cursor is still held, on this timeline. */
+function isUsable(cursor: Cursor, timeline: Timeline, earliest: Cursor | undefined, tip: Cursor): boolean {
+  if (!earliest || timeline.locate(cursor) !== 'held' || compareCursors(cursor, tip) > 0) return false;
+  if (compareCursors(cursor, earliest) >= 0) return true;
+  return cursor.epoch === earliest.epoch ? cursor.offset === earliest.offset - 1 : earliest.offset === 0;
+}

@@ -1,0 +1,111 @@
+import { checkRedis, connectRedis, LogWriter, partitionKeys, type RedisClient } from '@depthcast/log';
+import { type Cursor, formatCursor } from '@depthcast/protocol';
+
+const TS_US = 1_704_067_200_000_000;
+
+/** Writes a log as an engine does, event by event, for tests of what reads it. */
+export class LogFeeder {
+  static readonly #open = new Set<LogFeeder>();
+  readonly client: RedisClient;
+  readonly #writer: LogWriter;
+  #inputs = 0;
+  #tsUs = TS_US;
+
+  private constructor(client: RedisClient) {
+    this.client = client;
+    LogFeeder.#open.add(this);
+    this.#writer = new LogWriter({
+      client,
+      keys: partitionKeys(),
+      writer: `test-${process.pid}`,
+      logicVersion: 'test',
+    });
+  }
+
+  /** Takes the log over and opens an epoch if there is none that can go on. */
+  static async open(url: string): Promise<LogFeeder> {
+    const client = connectRedis(url);
+    await checkRedis(client);
+    const feeder = new LogFeeder(client);
+    const { broken } = await feeder.#writer.claim();
+    if (broken) await feeder.openEpoch();
+    return feeder;
+  }
+
+  get cursor(): Cursor {
+    return this.#writer.cursor;
+  }
+
+  get id(): string {
+    return formatCursor(this.#writer.cursor);
+  }
+
+  /** Venue time of the next event, µs. */
+  get tsUs(): number {
+    return this.#tsUs;
+  }
+
+  async openEpoch(reason = 'start'): Promise<Cursor> {
+    return this.#writer.openEpoch(reason, '0-0', '{}');
+  }
+
+  /** `{ts}` in a payload becomes the event's time in ns. Returns the id of the last one. */
+  async append(...events: readonly (readonly [topic: string, payload: string])[]): Promise<string> {
+    const stamped = events.map(([topic, payload]) => {
+      this.#tsUs += 250_000;
+      return { topic, payload: payload.replace('{ts}', `${this.#tsUs}000`) };
+    });
+    for (let i = 0; i < stamped.length; i += 1_000) {
+      await this.#writer.append(stamped.slice(i, i + 1_000), `1-${++this.#inputs}`);
+    }
+    return this.id;
+  }
+
+  async market(symbol: string, price: number): Promise<string> {
+    return this.append([`market:${symbol}`, `{"type":"market","symbol":"${symbol}","ts_ns":{ts},"price":${price}}`]);
+  }
+
+  async clock(second = 1): Promise<string> {
+    return this.append(['clock', `{"type":"clock","ts_ns":{ts},"second":${second}}`]);
+  }
+
+  /** A symbol with a whole book of a few levels. */
+  async book(symbol: string, bids: [string, string][], asks: [string, string][], last = 1): Promise<string> {
+    const levels = `"first":${last},"last":${last},"bids":${JSON.stringify(bids)},"asks":${JSON.stringify(asks)}`;
+    return this.append(
+      [
+        `book_change:${symbol}`,
+        `{"type":"book_change","symbol":"${symbol}","ts_ns":{ts},"is_snapshot":true,${levels}}`,
+      ],
+      [`book_status:${symbol}`, `{"type":"book_status","symbol":"${symbol}","ts_ns":{ts},"status":"synced"}`],
+    );
+  }
+
+  async change(symbol: string, bids: [string, string][], asks: [string, string][], last = 2): Promise<string> {
+    const levels = `"first":${last},"last":${last},"bids":${JSON.stringify(bids)},"asks":${JSON.stringify(asks)}`;
+    const payload = `{"type":"book_change","symbol":"${symbol}","ts_ns":{ts},"is_snapshot":false,${levels}}`;
+    return this.append([`book_change:${symbol}`, payload]);
+  }
+
+  async storeBooks(books: { symbol: string; state: object }[]): Promise<void> {
+    await this.#writer.storeSnapshot({
+      inboxId: `1-${this.#inputs}`,
+      state: '{}',
+      books: books.map(({ symbol, state }) => ({ symbol, state: JSON.stringify(state) })),
+    });
+  }
+
+  /** Keeps the newest `count` entries and no snapshot that would hold more. */
+  async trimTo(count: number): Promise<void> {
+    await this.client.xtrim(partitionKeys().log, 'MAXLEN', count);
+  }
+
+  close(): void {
+    if (LogFeeder.#open.delete(this)) this.client.disconnect();
+  }
+
+  /** For afterAll: a test that failed half way must not keep the process alive. */
+  static closeAll(): void {
+    for (const feeder of LogFeeder.#open) feeder.close();
+  }
+}

@@ -1,0 +1,63 @@
+import { Filter } from '../fanout/filter.ts';
+import type { Format } from '../fanout/format.ts';
+import { LogSession } from '../fanout/session.ts';
+import { Gateway } from '../gateway.ts';
+import { MemoryLog } from './memory-log.ts';
+import { type Frame, MemorySink } from './memory-sink.ts';
+
+export const EPOCH = 1_767_225_600_000;
+/** A window of a few dozen entries: nearly everything falls out of it. */
+export const TINY = { bytesMax: 80_000, entriesMax: 64, segmentBytes: 700 };
+export const PLAIN: Format = { ids: 'cursor', chain: false, chunked: true };
+
+export const idOf = (offset: number) => `${EPOCH}-${offset}`;
+
+/** A gateway on a log in memory, started. Its warnings are collected: a sound run has none. */
+export function gatewayOf(log: MemoryLog, window = TINY, warnings: string[] = []): Gateway {
+  const gateway = new Gateway({
+    source: log,
+    flushMs: 0,
+    clockStaleMs: 1_000,
+    window,
+    aheadWaitMs: 60_000,
+    onWarn: (message, error) => warnings.push(`${message} ${error?.stack ?? ''}`),
+  });
+  gateway.start();
+  return gateway;
+}
+
+/** A log of one epoch with `count` events at the offsets 1, 2 … */
+export function newLog(count = 0, topic = 'market:A'): MemoryLog {
+  const log = new MemoryLog();
+  log.openEpoch(EPOCH);
+  for (let i = 1; i <= count; i++) log.append(topic, `{"n":${i}}`);
+  return log;
+}
+
+export interface Wanted {
+  readonly types?: string[] | undefined;
+  readonly symbols?: string[] | undefined;
+  readonly format?: Format;
+  readonly lastId?: string;
+  readonly fromHeader?: boolean;
+}
+
+export interface MemoryClient {
+  readonly sink: MemorySink;
+  readonly session: LogSession;
+}
+
+export function connect(gateway: Gateway, wanted: Wanted = {}): MemoryClient {
+  const { lastId, fromHeader = true } = wanted;
+  const sink = new MemorySink();
+  const filter = new Filter(gateway.topics, wanted.types, wanted.symbols);
+  const session = new LogSession(sink, filter, wanted.format ?? PLAIN);
+  gateway.fanout.add(session);
+  void gateway.ladder.start(session, lastId === undefined ? undefined : { text: lastId, fromHeader });
+  return { sink, session };
+}
+
+/** What came with data: no frames of an id alone. */
+export function eventsOf({ sink, session }: MemoryClient): Frame[] {
+  return sink.frames(session.format.chunked).filter((frame) => frame.data !== undefined);
+}

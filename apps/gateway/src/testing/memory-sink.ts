@@ -1,0 +1,96 @@
+import type { Sink } from '../fanout/session.ts';
+
+/** One frame as a client sees it; comments apart. */
+export interface Frame {
+  readonly id?: string;
+  readonly prev?: string;
+  readonly event?: string;
+  readonly data?: string;
+}
+
+/** A socket in memory. `stalled` is a client that has stopped reading: what is written then waits. */
+export class MemorySink implements Sink {
+  stalled = false;
+  writes = 0;
+  destroyed = false;
+  #chunks: Buffer[] = [];
+  #waiting: { bytes: Uint8Array; written: ((error?: Error | null) => void) | undefined }[] = [];
+
+  get writableLength(): number {
+    return this.#waiting.reduce((sum, { bytes }) => sum + bytes.length, 0);
+  }
+
+  write(bytes: Uint8Array, written?: (error?: Error | null) => void): boolean {
+    this.writes++;
+    if (this.stalled) this.#waiting.push({ bytes, written });
+    else {
+      this.#chunks.push(Buffer.from(bytes));
+      if (written) process.nextTick(written);
+    }
+    return true;
+  }
+
+  destroy(): void {
+    this.destroyed = true;
+  }
+
+  /** The client reads again. */
+  resume(): void {
+    this.stalled = false;
+    for (const { bytes, written } of this.#waiting.splice(0)) {
+      this.#chunks.push(Buffer.from(bytes));
+      if (written) process.nextTick(written);
+    }
+  }
+
+  get received(): Buffer {
+    return Buffer.concat(this.#chunks);
+  }
+
+  /** What arrived so far as frames; the chunks' framing is checked on the way. */
+  frames(chunked = true): Frame[] {
+    return parseFrames(chunked ? dechunk(this.received) : this.received.toString());
+  }
+
+  clear(): void {
+    this.#chunks = [];
+  }
+}
+
+/** @throws when the bytes are not whole chunks. */
+export function dechunk(bytes: Buffer): string {
+  const parts: Buffer[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const lineEnd = bytes.indexOf('\r\n', at);
+    const head = bytes.toString('latin1', at, lineEnd);
+    if (lineEnd < 0 || !/^[0-9a-f]+$/.test(head))
+      throw new Error(`not a chunk head: ${JSON.stringify(head.slice(0, 40))}`);
+    const start = lineEnd + 2;
+    const end = start + Number.parseInt(head, 16);
+    if (bytes.toString('latin1', end, end + 2) !== '\r\n') throw new Error('a chunk does not end where it says');
+    parts.push(bytes.subarray(start, end));
+    at = end + 2;
+  }
+  return Buffer.concat(parts).toString();
+}
+
+export function parseFrames(text: string): Frame[] {
+  if (text !== '' && !text.endsWith('\n\n')) throw new Error('the text ends within a frame');
+  return text
+    .split('\n\n')
+    .slice(0, -1)
+    .map((block) => {
+      const frame: Record<string, string> = {};
+      for (const line of block.split('\n')) {
+        const colon = line.indexOf(': ');
+        if (colon > 0) frame[line.slice(0, colon)] = line.slice(colon + 2);
+      }
+      return frame as Frame;
+    })
+    .filter((frame) => Object.keys(frame).length > 0);
+}
+
+/** Lets everything that is due happen: immediates, promises, next ticks. */
+export async function settle(turns = 30): Promise<void> {
+  for (let i = 0; i < turns; i++) await new Promise((resolve) => setImmediate(resolve));
+}

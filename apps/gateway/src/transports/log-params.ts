@@ -1,0 +1,62 @@
+import { DepthcastError, normalizeSymbol } from '@depthcast/protocol';
+import type { Format } from '../fanout/format.ts';
+import type { ResumeRequest } from '../resume/locator.ts';
+import { SEED_TYPES, SUBSCRIBABLE_TYPES } from './event-types.ts';
+import { invalid, list, oneOf, type Query, quote, resumeRequest } from './query.ts';
+
+/** What `GET /api/stream` was asked for. `undefined` types or symbols: all of them. */
+export interface LogSubscription {
+  readonly types: readonly string[] | undefined;
+  readonly symbols: readonly string[] | undefined;
+  readonly ids: Format['ids'];
+  readonly chain: boolean;
+  readonly resume: ResumeRequest | undefined;
+}
+
+export const LOG_PARAMETERS = ['types', 'symbols', 'last_id', 'ids', 'chain'] as const;
+
+/**
+ * Reads the query of `/api/stream`.
+ *
+ * @throws DepthcastError `PARAMETER_INVALID` or `SYMBOL_UNKNOWN`, naming the parameter, what came, what is allowed.
+ */
+export function parseLogSubscription(
+  query: Query,
+  lastEventId: string | readonly string[] | undefined,
+  hasSymbol: (symbol: string) => boolean,
+): LogSubscription {
+  return {
+    types: parseTypes(query),
+    symbols: parseSymbols(query, hasSymbol),
+    ids: oneOf(query, 'ids', ['cursor', 'int'], 'cursor'),
+    chain: oneOf(query, 'chain', ['0', '1'], '0') === '1',
+    resume: resumeRequest(lastEventId, query),
+  };
+}
+
+function parseTypes(query: Query): readonly string[] | undefined {
+  const types = list(query, 'types');
+  if (!types) return SEED_TYPES;
+  if (types.length === 0) throw invalid('types', '', `${SUBSCRIBABLE_TYPES.join(', ')} or all`);
+  if (types.includes('all')) return undefined;
+  for (const type of types) {
+    if (!SUBSCRIBABLE_TYPES.includes(type)) throw invalid('types', type, `${SUBSCRIBABLE_TYPES.join(', ')} or all`);
+  }
+  return types;
+}
+
+function parseSymbols(query: Query, hasSymbol: (symbol: string) => boolean): readonly string[] | undefined {
+  const symbols = list(query, 'symbols');
+  if (!symbols) return undefined;
+  if (symbols.length === 0) throw invalid('symbols', '', 'symbols of GET /symbols, divided by commas');
+  return symbols.map((text) => {
+    const symbol = normalizeSymbol(text);
+    if (!hasSymbol(symbol)) {
+      throw new DepthcastError(
+        'SYMBOL_UNKNOWN',
+        `symbols ${quote(text)} is not known here: choose one of GET /symbols`,
+      );
+    }
+    return symbol;
+  });
+}

@@ -1,0 +1,51 @@
+import { DepthcastError } from '@depthcast/protocol';
+import type { ResumeRequest } from '../resume/locator.ts';
+
+/** A parsed query string; a parameter given twice is an array. */
+export type Query = Readonly<Record<string, string | readonly string[] | undefined>>;
+
+const SHOWN_CHARS_MAX = 60;
+const LAST_ID_CHARS_MAX = 2_048;
+
+/** @throws DepthcastError `PARAMETER_INVALID` when it is given more than once. */
+export function single(query: Query, name: string): string | undefined {
+  const value = query[name];
+  if (value === undefined || typeof value === 'string') return value;
+  throw invalid(name, value.join(' and '), 'one value');
+}
+
+/** The parts of a comma-separated parameter, which may also be given several times; blank ones are dropped. */
+export function list(query: Query, name: string): string[] | undefined {
+  const value = query[name];
+  if (value === undefined) return undefined;
+  return (typeof value === 'string' ? [value] : value)
+    .flatMap((text) => text.split(','))
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+}
+
+/** @throws DepthcastError `PARAMETER_INVALID` */
+export function oneOf<T extends string>(query: Query, name: string, allowed: readonly T[], otherwise: T): T {
+  const text = single(query, name);
+  if (text === undefined) return otherwise;
+  const known = allowed.find((value) => value === text.trim().toLowerCase());
+  if (!known) throw invalid(name, text, allowed.join(', '));
+  return known;
+}
+
+export function invalid(name: string, got: string, allowed: string): DepthcastError {
+  return new DepthcastError('PARAMETER_INVALID', `${name} ${quote(got)} is not allowed: takes ${allowed}`);
+}
+
+/** What came, safe to show: cut, and with control characters spelt out. */
+export function quote(text: string): string {
+  return JSON.stringify(text.length > SHOWN_CHARS_MAX ? `${text.slice(0, SHOWN_CHARS_MAX)}…` : text);
+}
+
+/** `Last-Event-ID` wins over `last_id`: a reconnecting EventSource sends both, and the header is the newer. */
+export function resumeRequest(header: string | readonly string[] | undefined, query: Query): ResumeRequest | undefined {
+  const fromHeader = typeof header === 'string' ? header : header?.at(-1);
+  if (fromHeader) return { text: fromHeader.slice(0, LAST_ID_CHARS_MAX), fromHeader: true };
+  const fromQuery = single(query, 'last_id');
+  return fromQuery ? { text: fromQuery.slice(0, LAST_ID_CHARS_MAX), fromHeader: false } : undefined;
+}

@@ -1,0 +1,23 @@
+import { Controller, Get, Req, Res } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { SseEndpoints } from './sse-endpoints.ts';
+
+/** The event streams. `@Res()` leaves the reply to us: Nest must neither await nor serialise it. */
+@Controller()
+export class SseController {
+  readonly #endpoints: SseEndpoints;
+
+  constructor(endpoints: SseEndpoints) {
+    this.#endpoints = endpoints;
+  }
+
+  @Get('stream')
+  stream(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    return this.#endpoints.views(request, reply);
+  }
+
+  @Get('api/stream')
+  apiStream(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    return this.#endpoints.log(request, reply);
+  }
+}

@@ -1,0 +1,71 @@
+import type { StreamDefaults } from '@depthcast/protocol';
+import type { Sink } from '../fanout/session.ts';
+import type { View } from './view.ts';
+
+/**
+ * One connection to views. What it is sent is always the newest; between two writes that its socket has not taken
+ * there may have been any number of frames, and it gets the last.
+ */
+export class ViewSession {
+  readonly sink: Sink;
+  readonly chunked: boolean;
+  readonly intervalMs: number;
+  /** It watches every symbol, with this type and these levels: also those that the log names later. */
+  readonly every: StreamDefaults | undefined;
+  state: 'live' | 'draining' | 'closed' = 'live';
+  /** The stamps of what it was last sent, while that is not what its group was. */
+  stamps: number[] | undefined;
+  onDrained: (() => void) | undefined;
+  #views: readonly View[];
+  #key: string;
+
+  constructor(
+    sink: Sink,
+    options: { chunked: boolean; intervalMs: number; views: readonly View[]; every?: StreamDefaults | undefined },
+  ) {
+    this.sink = sink;
+    this.chunked = options.chunked;
+    this.intervalMs = options.intervalMs;
+    this.every = options.every;
+    this.#views = sorted(options.views);
+    this.#key = this.#makeKey();
+  }
+
+  get views(): readonly View[] {
+    return this.#views;
+  }
+
+  /** Sessions of one key share their writes. */
+  get key(): string {
+    return this.#key;
+  }
+
+  /** Adds a view of which nothing has been sent; `stamps` are those of the views it has had so far. */
+  extend(view: View, stamps: readonly number[]): void {
+    const before = new Map(this.#views.map((known, i) => [known, stamps[i] ?? 0]));
+    this.#views = sorted([...this.#views, view]);
+    this.stamps = this.#views.map((known) => before.get(known) ?? 0);
+    this.#key = this.#makeKey();
+  }
+
+  #makeKey(): string {
+    const keys = this.#views.map((view) => view.key).join(',');
+    return `${this.intervalMs}${this.chunked ? '' : '+raw'}|${keys}`;
+  }
+}
+
+function sorted(views: readonly View[]): View[] {
+  return [...views].sort((a, b) => (a.key < b.key ? -1 : 1));
+}
+
+/** The frames whose stamp is not the one given, oldest book first, so that ids rise. Empty text when none. */
+export function framesSince(views: readonly View[], stamps: readonly number[] | undefined): string {
+  const frames = views.filter((view, i) => view.stamp !== stamps?.[i]).map((view) => view.frame());
+  const present = frames.filter((frame) => frame !== undefined);
+  if (present.length > 1) present.sort((a, b) => a.sequence - b.sequence);
+  return present.map((frame) => frame.text).join('');
+}
+
+export function stampsOf(views: readonly View[]): number[] {
+  return views.map((view) => view.stamp);
+}
