@@ -33,7 +33,8 @@ describe('a recorded capture, through ingest, engine and gateway as processes', 
           engine: { SNAPSHOT_EVERY_MS: '3600000' },
         });
         const { client, keys } = stack;
-        await stack.ingest.line((line) => line.msg === 'the capture is over', 120_000);
+        const { inputs: sent } = await stack.ingest.line((line) => line.msg === 'the capture is over', 120_000);
+        await until(async () => (await client.xlen(keys.inbox)) >= Number(sent), 60_000, 'all inputs in the inbox');
         const inputs = await client.xrange(keys.inbox, '-', '+');
         const last = inputs.findLast(([, [topic]]) => topic === 'clock' || topic?.startsWith('trade:'))?.[0] as string;
         const reached = async () => compareInboxIds((await readTip(client, keys))?.inboxId ?? '0-0', last) >= 0;

@@ -9,7 +9,7 @@ beforeAll(async () => {
   stack = await TestStack.start({
     appendonly: true,
     ingest: { SIMULATOR_RATE: '200' },
-    gateway: { CLOCK_STALE_MS: '1000' },
+    gateway: { CLOCK_STALE_MS: '2000' },
   });
 }, 60_000);
 afterAll(() => stack?.stop());

@@ -23,7 +23,7 @@ const schema = z.object({
   SESSIONS_MAX: settings.integer({ min: 1, max: 1_000_000, default: 20_000, unit: 'sessions' }),
   /** Streams of one /stream session. */
   STREAMS_MAX: settings.integer({ min: 1, max: 10_000, default: 100, unit: 'streams' }),
-  /** Without a clock event for so long, what is shown counts as stale. */
+  /** Without a clock event for so long, what is shown counts as stale. They come once a second. */
   CLOCK_STALE_MS: settings.integer({ min: 100, max: 600_000, default: 3_000, unit: 'ms' }),
   /** Origins that browsers may read from; `*` is all of them. */
   CORS_ORIGIN: settings.list('*'),
