@@ -1,13 +1,4 @@
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -62,8 +53,11 @@ describe('npm start', () => {
     // Whatever Redis this machine has, as the only one on PATH.
     const found = await findRedis({ places: ['path', 'apt'] });
     if (found.kind !== 'binary') throw new Error('no server');
-    symlinkSync(found.command, join(root, 'redis-server'));
-    env = { ...process.env, ...found.env, PATH: `${root}:${process.env.PATH}`, REDIS_URL: undefined };
+    const needs = Object.entries(found.env).map(([name, value]) => `${name}='${value}' `);
+    writeFileSync(join(root, 'redis-server'), `#!/bin/sh\n${needs.join('')}exec '${found.command}' "$@"\n`, {
+      mode: 0o755,
+    });
+    env = { ...process.env, PATH: `${root}:${process.env.PATH}`, REDIS_URL: undefined };
     text = '';
     onEnd.mockReset();
   });
