@@ -96,7 +96,7 @@ export class GatewayModule {
           useFactory: (gateway: Gateway) =>
             new SessionDesk({
               sessionsMax: config.SESSIONS_MAX,
-              isStarted: () => gateway.hasCaughtUp && gateway.state.symbols.length > 0,
+              isStarted: () => gateway.hasStarted,
             }),
         },
         {
@@ -124,7 +124,7 @@ function makeGateway(
     window: { bytesMax: config.WINDOW_BYTES },
     onWarn: (message, error) => logger.warn(error ? { err: error } : {}, message),
     // Readiness is not taken back when the tail begins anew: any answer but 200 would end browsers' streams for good.
-    onCaughtUp: () => readiness.set(CAUGHT_UP, true),
+    onStarted: () => readiness.set(CAUGHT_UP, true),
     onState: (state) => {
       logger.info({ state }, 'tail');
       health.onState(state);

@@ -21,7 +21,7 @@ export interface GatewayOptions {
   readonly clockStaleMs: number;
   readonly window?: Partial<WindowLimits>;
   readonly onWarn: (message: string, error?: Error) => void;
-  readonly onCaughtUp?: () => void;
+  readonly onStarted?: () => void;
   /** `silent`: the tip moves, the tail does not, and a new connection is being tried. */
   readonly onState?: (state: FollowState) => void;
   readonly nowMs?: () => number;
@@ -64,7 +64,7 @@ export class Gateway implements TailConsumer {
   #target: Cursor | undefined;
   #caughtUp = new Gate();
   #isCaughtUp = false;
-  #hasCaughtUp = false;
+  #hasStarted = false;
   /** Scratch of onBatch(): each entry's topic, looked up once. */
   #batchTopics: Topic[] = [];
 
@@ -141,9 +141,9 @@ export class Gateway implements TailConsumer {
     return this.#isCaughtUp;
   }
 
-  /** Whether it ever has been: from then on there is something to show, be it stale. */
-  get hasCaughtUp(): boolean {
-    return this.#hasCaughtUp;
+  /** Whether it ever has been, with a symbol to show: from then on there is something to serve, be it stale. */
+  get hasStarted(): boolean {
+    return this.#hasStarted;
   }
 
   start(): void {
@@ -170,6 +170,7 @@ export class Gateway implements TailConsumer {
     this.fanout.rebase();
     this.stats.restarts++;
     this.#checkCaughtUp();
+    if (!this.#hasStarted) this.#checkStarted();
   }
 
   onBatch(entries: readonly LogEntry[]): void {
@@ -208,6 +209,7 @@ export class Gateway implements TailConsumer {
     this.stats.lastBatchEntries = entries.length;
     if (window.tail) this.#waiters.onTail(window.tail);
     if (!this.#isCaughtUp) this.#checkCaughtUp();
+    if (!this.#hasStarted) this.#checkStarted();
     if (hasClock) this.watch.onClock();
     this.views.endBatch();
   }
@@ -220,10 +222,15 @@ export class Gateway implements TailConsumer {
     const { tail } = this.window;
     if (!tail || !this.#target || compareCursors(tail, this.#target) < 0) return;
     this.#isCaughtUp = true;
-    this.#hasCaughtUp = true;
     this.#caughtUp.open();
+    this.watch.onCaughtUp();
     this.views.resume();
-    this.#options.onCaughtUp?.();
+  }
+
+  #checkStarted(): void {
+    if (!this.#isCaughtUp || this.state.symbols.length === 0) return;
+    this.#hasStarted = true;
+    this.#options.onStarted?.();
   }
 
   #onMismatch(symbol: string, reason: string): void {

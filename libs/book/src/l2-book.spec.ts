@@ -2,8 +2,8 @@ import { Scale } from '@depthcast/protocol';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { L2Book } from './l2-book.ts';
-import type { Side } from './ladder.ts';
 import type { WireLevel } from './level-batch.ts';
+import type { Side } from './level-view.ts';
 
 const PRICES = Scale.ofStep('0.05');
 const SIZES = Scale.ofStep('0.001');

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { Ladder, type Side } from './ladder.ts';
+import { Ladder } from './ladder.ts';
+import type { Side } from './level-view.ts';
 
 /** The plainest ladder: a map, sorted when asked, bounded after every change. */
 class NaiveLadder {

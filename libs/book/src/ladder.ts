@@ -1,152 +1,33 @@
-export type Side = 'bid' | 'ask';
+import type { LevelView, Side } from './level-view.ts';
+import { SortedPrices } from './sorted-prices.ts';
 
 /** What a ladder holds unless told otherwise; Binance's deepest books have some 10,000 levels a side. */
 export const LEVELS_MAX_DEFAULT = 100_000;
-const CAPACITY_INITIAL = 256;
 
 /**
- * One side of a book: price levels in ticks and lots, rank 0 the best.
- *
- * Two sorted Float64Arrays with the best level at the END, because a book changes near its best price: an insert or
- * a delete there moves a few elements instead of all. Asks are kept by negated price, so that both sides are
- * ascending and share one code path.
+ * One side of a book of price levels: ticks and lots, rank 0 the best.
  *
  * At `levelsMax` the level furthest from the best is dropped; like every level outside a venue's snapshot it is
  * unknown until the venue changes it again.
  */
-export class Ladder {
-  readonly side: Side;
-  readonly levelsMax: number;
-  readonly #sign: 1 | -1;
-  #keys: Float64Array;
-  #sizes: Float64Array;
-  #length = 0;
-  /** Index touched last: where the next search begins. Never changes a result. */
-  #finger = 0;
-
+export class Ladder extends SortedPrices implements LevelView {
   /** @param levelsMax a whole number ≥ 1. */
   constructor(side: Side, levelsMax: number = LEVELS_MAX_DEFAULT) {
-    if (!Number.isSafeInteger(levelsMax) || levelsMax < 1) {
-      throw new RangeError(`levelsMax ${levelsMax} is not a whole number ≥ 1`);
-    }
-    this.side = side;
-    this.levelsMax = levelsMax;
-    this.#sign = side === 'bid' ? 1 : -1;
-    const capacity = Math.min(CAPACITY_INITIAL, levelsMax);
-    this.#keys = new Float64Array(capacity);
-    this.#sizes = new Float64Array(capacity);
-  }
-
-  get length(): number {
-    return this.#length;
+    super(side, levelsMax);
   }
 
   /** Sets a level's absolute size in lots; 0 deletes, and deleting an absent level is normal. */
   set(price: number, size: number): void {
-    const key = this.#sign * price;
-    const index = this.#lowerBound(key);
-    if (index < this.#length && this.#keys[index] === key) {
-      if (size === 0) this.#removeAt(index);
-      else this.#sizes[index] = size;
-    } else if (size !== 0) this.#insertAt(index, key, size);
+    this.setValue(price, size);
   }
 
   /** Lots at a price, 0 when there are none. */
   sizeAt(price: number): number {
-    const key = this.#sign * price;
-    const index = this.#lowerBound(key);
-    return index < this.#length && this.#keys[index] === key ? (this.#sizes[index] as number) : 0;
-  }
-
-  /** Ticks of the level at `rank`, which must be below `length`. */
-  priceOf(rank: number): number {
-    return this.#sign * (this.#keys[this.#length - 1 - rank] as number);
+    return this.valueAt(price);
   }
 
   /** Lots of the level at `rank`, which must be below `length`. */
   sizeOf(rank: number): number {
-    return this.#sizes[this.#length - 1 - rank] as number;
-  }
-
-  /** How many levels are at `price` or better. */
-  countUpTo(price: number): number {
-    return this.#length - this.#lowerBound(this.#sign * price);
-  }
-
-  clear(): void {
-    this.#length = 0;
-  }
-
-  /** First index whose key is ≥ `key`. */
-  #lowerBound(key: number): number {
-    const keys = this.#keys;
-    const length = this.#length;
-    // Gallop from the level touched last: venues list a diff's levels in price order, so on Binance's captures the
-    // next one is some 4 levels away where a search of the whole ladder would take 13 steps.
-    let low = this.#finger < length ? this.#finger : length;
-    let high = low;
-    let step = 1;
-    if (low < length && (keys[low] as number) < key) {
-      do {
-        low = high + 1;
-        high += step;
-        step <<= 1;
-      } while (high < length && (keys[high] as number) < key);
-      if (high > length) high = length;
-    } else {
-      do {
-        high = low;
-        low -= step;
-        step <<= 1;
-      } while (low >= 0 && (keys[low] as number) >= key);
-      low = low < 0 ? 0 : low + 1;
-    }
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((keys[middle] as number) < key) low = middle + 1;
-      else high = middle;
-    }
-    this.#finger = low;
-    return low;
-  }
-
-  #insertAt(index: number, key: number, size: number): void {
-    if (this.#length === this.levelsMax) {
-      if (index === 0) return; // it would itself be the furthest
-      // Dropping the furthest and inserting are one move of what lies between them.
-      this.#keys.copyWithin(0, 1, index);
-      this.#sizes.copyWithin(0, 1, index);
-      this.#keys[index - 1] = key;
-      this.#sizes[index - 1] = size;
-      return;
-    }
-    if (this.#length === this.#keys.length) this.#grow();
-    const keys = this.#keys;
-    const sizes = this.#sizes;
-    const length = this.#length;
-    keys.copyWithin(index + 1, index, length);
-    sizes.copyWithin(index + 1, index, length);
-    keys[index] = key;
-    sizes[index] = size;
-    this.#length = length + 1;
-  }
-
-  #removeAt(index: number): void {
-    const keys = this.#keys;
-    const sizes = this.#sizes;
-    const length = this.#length - 1;
-    keys.copyWithin(index, index + 1, length + 1);
-    sizes.copyWithin(index, index + 1, length + 1);
-    this.#length = length;
-  }
-
-  #grow(): void {
-    const capacity = Math.min(this.#keys.length * 2, this.levelsMax);
-    const keys = new Float64Array(capacity);
-    const sizes = new Float64Array(capacity);
-    keys.set(this.#keys);
-    sizes.set(this.#sizes);
-    this.#keys = keys;
-    this.#sizes = sizes;
+    return this.valueOf(rank);
   }
 }

@@ -38,7 +38,12 @@ export class DeliveryWatch {
     if (this.#isStale) this.#change(false);
   }
 
-  /** Call it often. Nothing is stale before the first clock event. */
+  /** From now on a clock event is due: a gateway that starts while nothing flows must say so too. */
+  onCaughtUp(): void {
+    this.#lastClockMs ??= this.#options.nowMs();
+  }
+
+  /** Call it often. Nothing is stale before the first catch-up. */
   check(): void {
     if (this.#isStale || this.#lastClockMs === undefined) return;
     if (this.#options.nowMs() - this.#lastClockMs > this.#options.staleMs) this.#change(true);

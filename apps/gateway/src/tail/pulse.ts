@@ -1,6 +1,6 @@
+import { seedTime } from '@depthcast/book';
 import { controlFrame } from '../fanout/format.ts';
 import type { Gateway } from '../gateway.ts';
-import { seedTime } from '../views/view.ts';
 
 export interface PulseOptions {
   /** Silence on a log session after which it gets a comment, and its id if it moved silently. */

@@ -1,8 +1,8 @@
+import { seedTime } from '@depthcast/book';
 import { LEVELS_DEFAULT, LEVELS_MAX, streamTypes } from '@depthcast/protocol';
 import { Controller, Get, Inject } from '@nestjs/common';
 import type { GatewayConfig } from '../config.ts';
 import { Gateway } from '../gateway.ts';
-import { seedTime } from '../views/view.ts';
 import { SEED_TYPES, SUBSCRIBABLE_TYPES } from './event-types.ts';
 import { INTERVAL_MS_MAX, INTERVAL_MS_MIN } from './view-params.ts';
 

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { seedTime } from '@depthcast/book';
 import { DepthcastError, type Reset } from '@depthcast/protocol';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { GatewayConfig } from '../config.ts';
@@ -7,7 +8,6 @@ import { controlFrame, formatId } from '../fanout/format.ts';
 import { LogSession } from '../fanout/session.ts';
 import type { Gateway } from '../gateway.ts';
 import type { ResumeRequest } from '../resume/locator.ts';
-import { seedTime } from '../views/view.ts';
 import { ViewSession } from '../views/view-session.ts';
 import { corsHeaders } from './cors.ts';
 import { parseLogSubscription } from './log-params.ts';

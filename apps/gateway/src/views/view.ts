@@ -1,4 +1,4 @@
-import { renderMbp } from '@depthcast/book';
+import { renderMbp, seedTime } from '@depthcast/book';
 import { formatCursor, type Stream, streamId } from '@depthcast/protocol';
 import type { BookReplica } from './book-replica.ts';
 
@@ -60,10 +60,4 @@ export class View {
       `"timestamp":"${seedTime(replica.tsEventUs / 1000)}"${stale}}\n\n`;
     return { text, sequence: cursor.offset };
   }
-}
-
-/** ISO time as the seed writes it: `2024-01-15T10:30:01Z`, with milliseconds only where there are any. */
-export function seedTime(ms: number): string {
-  const text = new Date(ms).toISOString();
-  return text.endsWith('.000Z') ? `${text.slice(0, -5)}Z` : text;
 }

@@ -1,8 +1,8 @@
+import { seedTime } from '@depthcast/book';
 import type { Stream } from '@depthcast/protocol';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { MemorySink } from '../testing/memory-sink.ts';
 import { BookReplica } from './book-replica.ts';
-import { seedTime } from './view.ts';
 import { ViewHub } from './view-hub.ts';
 import { ViewSession } from './view-session.ts';
 
