@@ -23,7 +23,9 @@ export class TestGateway {
   }
 
   static async start(redisUrl: string, env: Record<string, string> = {}): Promise<TestGateway> {
-    const config = readConfig([], { REDIS_URL: redisUrl, LOG_LEVEL: 'silent', ADDR: '127.0.0.1:0', ...env });
+    // The feeder sends no clock: only tests of staleness look at it.
+    const quiet = { LOG_LEVEL: 'silent', ADDR: '127.0.0.1:0', CLOCK_STALE_MS: '600000' };
+    const config = readConfig([], { REDIS_URL: redisUrl, ...quiet, ...env });
     if (!config) throw new Error('no configuration');
     const logger = createLogger('gateway', config.LOG_LEVEL);
     const app = await startApp({
