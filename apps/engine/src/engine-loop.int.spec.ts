@@ -1,5 +1,5 @@
 import { connectRedis, InboxProducer, partitionKeys, type RedisClient, readTip } from '@depthcast/log';
-import { Market } from '@depthcast/market';
+import { Market, type MarketOptions } from '@depthcast/market';
 import type { UnstampedInput } from '@depthcast/protocol';
 import { startRedis, type TestRedis, until } from '@depthcast/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
@@ -31,7 +31,9 @@ afterEach(async () => {
 });
 
 /** An engine's loop in this process, over a connection of its own. */
-function startEngine(options: { snapshotEveryMs?: number; logBytesMax?: number } = {}) {
+function startEngine(
+  options: { snapshotEveryMs?: number; logBytesMax?: number; market?: Partial<MarketOptions> } = {},
+) {
   const connection = connectRedis(redis.url);
   const abort = new AbortController();
   let recovered: Recovered | undefined;
@@ -42,6 +44,7 @@ function startEngine(options: { snapshotEveryMs?: number; logBytesMax?: number }
     writer: Math.random().toString(36).slice(2),
     logBytesMax: options.logBytesMax ?? 2 ** 30,
     snapshotEveryMs: options.snapshotEveryMs ?? 3_600_000,
+    ...(options.market ? { market: options.market } : {}),
     observer: {
       recovered: (facts) => {
         recovered = facts;
@@ -254,6 +257,28 @@ describe('the engine', () => {
       previous_tail: `${tail?.epoch}-${tail?.offset}`,
       reason: 'snapshot_unreadable',
     });
+  });
+
+  it('takes over under other thresholds, which are another logic, without comparing outputs, and compares again after', async () => {
+    const first = startEngine();
+    await first.ready();
+    await produce(start('BTCUSD'));
+    await produce(flow('BTCUSD', 100));
+    await caughtUp();
+    const changed = { wideSpreadBps: 1, wideSpreadWarmupSeconds: 1 };
+    const second = startEngine({ market: changed });
+    expect(await second.ready()).toMatchObject({ newEpoch: undefined, comparedEvents: 0 });
+    const version = (await readTip(client, keys))?.logicVersion;
+    expect(version).toMatch(/^2-[0-9a-f]{8}$/);
+    await produce(flow('BTCUSD', 200));
+    const last = (await entries(keys.inbox)).at(-1);
+    await until(async () => (await readTip(client, keys))?.inboxId === last?.id);
+    expect((await events()).some(({ topic }) => topic === 'anomaly:BTCUSD')).toBe(true);
+    const third = startEngine({ market: changed });
+    const recovered = await third.ready();
+    expect(recovered.newEpoch).toBeUndefined();
+    expect(recovered.comparedEvents).toBeGreaterThan(200);
+    await contiguous();
   });
 
   it('opens a new epoch when inputs between snapshot and tip are gone', async () => {

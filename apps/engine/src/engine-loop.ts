@@ -1,5 +1,5 @@
 import { BATCH_ENTRIES_MAX, InboxReader, LogWriter, type PartitionKeys, type RedisClient } from '@depthcast/log';
-import { LOGIC_VERSION, type Market } from '@depthcast/market';
+import { logicVersionOf, type Market, type MarketOptions, marketOptions } from '@depthcast/market';
 import type { Cursor, LogEvent } from '@depthcast/protocol';
 import { type Recovered, recover } from './recover.ts';
 
@@ -10,6 +10,8 @@ export interface EngineLoopOptions {
   readonly writer: string;
   readonly logBytesMax: number;
   readonly snapshotEveryMs: number;
+  /** The market's thresholds; a change of them is a change of its logic. */
+  readonly market?: Partial<MarketOptions>;
   readonly observer?: EngineObserver;
 }
 
@@ -17,6 +19,8 @@ export interface EngineLoopOptions {
 export interface EngineObserver {
   recovered?(recovered: Recovered, cursor: Cursor): void;
   applied?(inputs: number, events: number, rejectedInputs: number): void;
+  /** An `anomaly` event is about to be appended. */
+  anomaly?(payload: string): void;
   appended?(cursor: Cursor): void;
   snapshotted?(cursor: Cursor, bytes: number, ms: number): void;
   trimmed?(entries: number): void;
@@ -49,7 +53,7 @@ export class EngineLoop {
       client,
       keys,
       writer,
-      logicVersion: LOGIC_VERSION,
+      logicVersion: logicVersionOf(options.market),
       onDoubt: (what, error) => observer?.doubt?.(what, error),
     });
   }
@@ -61,7 +65,13 @@ export class EngineLoop {
    */
   async run(signal: AbortSignal): Promise<void> {
     const { client, keys, observer } = this.#options;
-    const recovered = await recover({ client, keys, writer: this.#writer, signal });
+    const recovered = await recover({
+      client,
+      keys,
+      writer: this.#writer,
+      market: marketOptions(this.#options.market),
+      signal,
+    });
     const { market } = recovered;
     // Stored before anything is appended: from here on every output in the log is this version's own.
     await this.#snapshot(market, recovered.inboxId);
@@ -86,7 +96,10 @@ export class EngineLoop {
             await this.#append(events, inboxId);
             events = [];
           }
-          for (const event of made) events.push(event);
+          for (const event of made) {
+            if (event.topic.startsWith('anomaly:')) observer?.anomaly?.(event.payload);
+            events.push(event);
+          }
           eventCount += made.length;
           inboxId = entry.id;
         }
@@ -119,7 +132,7 @@ export class EngineLoop {
 
   async #announce(market: Market, recovered: Recovered): Promise<void> {
     const reason = recovered.newEpoch ?? 'takeover';
-    const payload = `{"type":"engine","ts_ns":${market.eventTimeUs}000,"version":"${LOGIC_VERSION}","reason":"${reason}"}`;
+    const payload = `{"type":"engine","ts_ns":${market.eventTimeUs}000,"version":"${market.logicVersion}","reason":"${reason}"}`;
     await this.#writer.append([{ topic: 'engine', payload }], recovered.inboxId);
   }
 

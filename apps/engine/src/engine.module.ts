@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { checkRedis, connectRedis, partitionKeys, type RedisClient } from '@depthcast/log';
-import { LOGIC_VERSION } from '@depthcast/market';
 import { fatal, Metrics, OpsModule, Readiness } from '@depthcast/ops';
 import { formatCursor } from '@depthcast/protocol';
 import {
@@ -60,16 +59,23 @@ class EngineService implements OnApplicationBootstrap, OnApplicationShutdown {
       writer: randomUUID(),
       logBytesMax: this.config.LOG_BYTES_MAX,
       snapshotEveryMs: this.config.SNAPSHOT_EVERY_MS,
+      market: this.config.market,
       observer: {
         recovered: (recovered, cursor) => {
           const { market, ...facts } = recovered;
           this.logger.info(
-            { ...facts, symbols: market.books().length, cursor: formatCursor(cursor), logicVersion: LOGIC_VERSION },
+            {
+              ...facts,
+              symbols: market.books().length,
+              cursor: formatCursor(cursor),
+              logicVersion: market.logicVersion,
+            },
             'recovered',
           );
           this.readiness.set('recovered', true);
         },
         applied: (inputs, events, rejected) => this.metrics.applied(inputs, events, rejected),
+        anomaly: (payload) => this.logger.warn({ anomaly: payload }, 'anomaly'),
         appended: (cursor) => this.metrics.appended(cursor),
         snapshotted: (cursor, bytes, ms) => {
           this.metrics.snapshotted(ms);

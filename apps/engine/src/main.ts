@@ -1,9 +1,9 @@
-import { createLogger, loadConfig, runApp, runMain } from '@depthcast/ops';
-import { configSchema } from './config.ts';
+import { createLogger, runApp, runMain } from '@depthcast/ops';
+import { readConfig } from './config.ts';
 import { EngineModule } from './engine.module.ts';
 
 await runMain('engine', async () => {
-  const config = loadConfig(configSchema, process.env);
+  const config = readConfig(process.env);
   const logger = createLogger('engine', config.LOG_LEVEL);
   await runApp({ name: 'engine', module: EngineModule.forRoot(config, logger), addr: config.OPS_ADDR, logger });
 });

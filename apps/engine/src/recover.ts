@@ -13,7 +13,7 @@ import {
   type StoredSnapshot,
   type Tip,
 } from '@depthcast/log';
-import { LOGIC_VERSION, Market } from '@depthcast/market';
+import { Market, type MarketOptions } from '@depthcast/market';
 import { type Cursor, cursorsEqual, DepthcastError, formatCursor, type LogEvent } from '@depthcast/protocol';
 
 /** State as of an input, ready to go on from the log's tip. */
@@ -31,6 +31,7 @@ export interface RecoverOptions {
   readonly client: RedisClient;
   readonly keys: PartitionKeys;
   readonly writer: LogWriter;
+  readonly market: MarketOptions;
   readonly signal: AbortSignal;
 }
 
@@ -46,16 +47,17 @@ const READ_ENTRIES_MAX = 1_000;
  */
 export async function recover(options: RecoverOptions): Promise<Recovered> {
   const { client, keys, writer } = options;
+  const fresh = () => new Market(options.market);
   const { tip, broken } = await writer.claim();
-  if (!tip) return openEpoch(writer, new Market(), INBOX_START, 'start', 0, 0);
+  if (!tip) return openEpoch(writer, fresh(), INBOX_START, 'start', 0, 0);
 
   const snapshots = await retryReads(() => readSnapshots(client, keys));
-  const start = newestReadable(snapshots, tip);
-  if (!start) return openEpoch(writer, new Market(), INBOX_START, 'snapshot_unreadable', 0, 0);
+  const start = newestReadable(snapshots, tip, options.market);
+  if (!start) return openEpoch(writer, fresh(), INBOX_START, 'snapshot_unreadable', 0, 0);
 
   const replay = new Replay(options, tip, start.snapshot, start.market);
   // A replaced log holds other entries than the tip speaks of: there is nothing to compare with.
-  const compare = broken !== 'log_replaced' && sameLogic(start.snapshot, tip);
+  const compare = broken !== 'log_replaced' && sameLogic(start.snapshot, tip, start.market);
   try {
     await replay.run(compare);
   } catch (error) {
@@ -74,18 +76,19 @@ export async function recover(options: RecoverOptions): Promise<Recovered> {
 }
 
 /** Outputs are comparable within one logic version only. */
-function sameLogic(snapshot: StoredSnapshot, tip: Tip): boolean {
-  return snapshot.logicVersion === LOGIC_VERSION && tip.logicVersion === LOGIC_VERSION;
+function sameLogic(snapshot: StoredSnapshot, tip: Tip, { logicVersion }: Market): boolean {
+  return snapshot.logicVersion === logicVersion && tip.logicVersion === logicVersion;
 }
 
 function newestReadable(
   snapshots: readonly StoredSnapshot[],
   tip: Tip,
+  options: MarketOptions,
 ): { snapshot: StoredSnapshot; market: Market } | undefined {
   for (const snapshot of snapshots) {
     if (snapshot.cursor.epoch !== tip.epoch || snapshot.cursor.offset > tip.offset) continue;
     try {
-      return { snapshot, market: Market.restore(snapshot.state) };
+      return { snapshot, market: Market.restore(snapshot.state, options) };
     } catch {
       // An unreadable one: the older may do.
     }

@@ -147,6 +147,48 @@ describe('each input gives exactly these events, in this order', () => {
         'book_snapshot:BTCUSD',
         `{"type":"book_snapshot","symbol":"BTCUSD","ts_ns":1700000001000000000,"last":10,"bids":[["99.90","1.000"]],"asks":[["100.10","2.000"]],"checksum":${crc32('99.90:1.000:100.10:2.000')}}`,
       ],
+      [
+        'analytics:BTCUSD',
+        '{"type":"analytics","symbol":"BTCUSD","ts_ns":1700000001000000000,"spread":0.20,"mid":100.00,"imbalance":-0.333333,"buy_volume":0.000,"sell_volume":0.000,"buy_sell_ratio":null,"late_trades":0,"early_trades":0}',
+      ],
+    ]);
+    expect(play(market, inputs.clock(SCRIPT_SECOND + 2))).toHaveLength(1);
+  });
+
+  it('clock of a symbol that has traded: its bars from the shortest up, ticker and analytics', () => {
+    const { market, inputs } = synced();
+    // 1,700,000,000 is 20 s into a minute.
+    const openTs = [1_699_999_980, 1_699_999_800, 1_699_999_200, 1_699_999_200, 1_699_963_200, 1_699_920_000];
+    play(
+      market,
+      inputs.trade(1, '100.1', '0.3'),
+      inputs.trade(2, '99.9', '0.2', 'SELL'),
+      inputs.trade(3, '100', '0.1'),
+    );
+    const events = play(market, inputs.clock(SCRIPT_SECOND + 1));
+    const bar =
+      '"open":100.10,"high":100.10,"low":99.90,"close":100.00,"volume":0.600,"buy_volume":0.400,"trades":3,"vwap":100.0167,"closed":false}';
+    expect(events.slice(2)).toEqual([
+      ...['1m', '5m', '15m', '1h', '12h', '1d'].map((interval, i) => [
+        'kline:BTCUSD',
+        `{"type":"kline","symbol":"BTCUSD","interval":"${interval}","open_ts":${openTs[i]}000,${bar}`,
+      ]),
+      ['ticker:BTCUSD', '{"type":"ticker","symbol":"BTCUSD","price":100.00,"volume":0.600,"timestamp":1700000001000}'],
+      [
+        'analytics:BTCUSD',
+        '{"type":"analytics","symbol":"BTCUSD","ts_ns":1700000001000000000,"spread":0.20,"mid":100.00,"imbalance":-0.333333,"vwap":100.0167,"buy_volume":0.400,"sell_volume":0.200,"buy_sell_ratio":2.000000,"late_trades":0,"early_trades":0}',
+      ],
+    ]);
+    // Nothing changed: no bar, no analytics; the ticker comes each second.
+    expect(play(market, inputs.clock(SCRIPT_SECOND + 2)).map(([topic]) => topic)).toEqual(['clock', 'ticker:BTCUSD']);
+    // The minute has ended, and 2 s for late trades.
+    expect(play(market, inputs.clock(SCRIPT_SECOND + 41)).map(([topic]) => topic)).toEqual(['clock', 'ticker:BTCUSD']);
+    expect(play(market, inputs.clock(SCRIPT_SECOND + 42)).slice(1)).toEqual([
+      [
+        'kline:BTCUSD',
+        `{"type":"kline","symbol":"BTCUSD","interval":"1m","open_ts":${openTs[0]}000,${bar.replace('false', 'true')}`,
+      ],
+      ['ticker:BTCUSD', '{"type":"ticker","symbol":"BTCUSD","price":100.00,"volume":0.600,"timestamp":1700000042000}'],
     ]);
   });
 });
@@ -163,7 +205,7 @@ it('every payload is an event of its type, times beyond 2^53 included', () => {
     { ...inputs.trade(1, '5.005', '1'), src: 'x"y\u0000' },
   ].flatMap((input) => market.apply(input));
   expect(new Set(events.map(({ topic }) => parseTopic(topic).type))).toEqual(
-    new Set(['book_change', 'bbo', 'market', 'book_status', 'trade', 'error', 'clock']),
+    new Set(['book_change', 'bbo', 'market', 'book_status', 'trade', 'error', 'clock', 'kline', 'ticker']),
   );
   for (const { topic, payload } of events) {
     const event = parseEvent(parseTopic(topic).type as EventType, payload);

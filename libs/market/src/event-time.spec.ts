@@ -30,7 +30,7 @@ describe('event time', () => {
     const late = { ...inputs.trade(1, '100', '1'), tsEventUs: YEAR_2100_US } as Input;
     expect(market.apply(late)[0]?.payload).toContain('"ts_ns":4102444800000000000,');
     expect(market.eventTimeUs).toBe(SCRIPT_SECOND * 1_000_000);
-    expect(topics(market, inputs.clock(SCRIPT_SECOND + 1))).toEqual(['clock']);
+    expect(topics(market, inputs.clock(SCRIPT_SECOND + 1))).toEqual(['clock', 'ticker:BTCUSD']);
   });
 });
 

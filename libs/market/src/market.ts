@@ -9,17 +9,24 @@ import {
   Scale,
 } from '@depthcast/protocol';
 import { clockEvent, errorEvent } from './event-writer.ts';
+import { SymbolFolds } from './folds/symbol-folds.ts';
 import { inputProblem, type RawInput, stampProblem } from './input-check.ts';
+import { logicVersionOf, type MarketOptions, marketOptions } from './market-options.ts';
 import { type MarketState, parseState, restoreSymbol, STATE_FORMAT_VERSION, symbolState } from './market-state.ts';
 import { SourceLedger } from './source-ledger.ts';
 import { type SymbolDefinition, SymbolMarket } from './symbol-market.ts';
 
-/** Outputs are compared within one version only. It changes with every change of what the same inputs give. */
-export const LOGIC_VERSION = '1';
 /** A longer payload is refused unread. Room for 30,000 levels; Binance's deepest snapshot has 10,000. */
 export const INPUT_CHARS_MAX = 1_000_000;
 /** A further symbol is refused. */
 export const SYMBOLS_MAX = 10_000;
+
+/**
+ * Once a clock input has given so many events, the symbols that are left have their turn with the next one: the events
+ * of an input are appended as a whole, which 16,000 of them can be. Enough for 1,500 symbols each second, or 600 at
+ * midnight.
+ */
+export const CLOCK_EVENTS_MAX = 12_000;
 
 const US_PER_SECOND = 1_000_000;
 const TOPIC_CHARS_MAX = 80;
@@ -45,6 +52,22 @@ export interface StoredBookState {
  *
  * Event time is moved by `clock` inputs alone, and never back. A venue's own times stand in its events' `ts_ns` as
  * they came, but drive nothing: one message dated 2100 would else silence every clock, for ever.
+ *
+ * The events of one input come in this order:
+ * - `symbol`: `book_status`, when the symbol is new or no longer the same
+ * - `feed`: `book_status`, and `error` when it went down
+ * - `depth`: `book_change`, `bbo`, `market`, or `book_status` on a gap
+ * - `depth_snapshot`: `book_change` (the whole, then what was buffered), `book_status`, `bbo`, `market`
+ * - `quote`: `bbo`
+ * - `trade`: `trade`, `market`, `anomaly` (large_trade)
+ * - `clock`: `clock`, then of each symbol, in the order in which they were defined: `book_snapshot`, `kline` (from the
+ *   shortest interval up; of one interval first the bars that close, then the open ones, the earlier first), `ticker`,
+ *   `analytics`, `anomaly` (volume_spike, then wide_spread)
+ *
+ * The options are part of the state: a restored market goes on with those it was made with. Others may be laid over
+ * them there, from which on its events are those options'. That is no input, so a log does not tell of it; what was
+ * written under other options can no more be compared than what another version wrote, and {@link logicVersionOf}
+ * names both.
  */
 export class Market {
   readonly #symbols = new Map<string, SymbolMarket>();
@@ -52,16 +75,36 @@ export class Market {
   /** Event time in whole seconds. */
   #second = 0;
   #rejectedInputs = 0;
+  readonly #options: MarketOptions;
+  /** In the order of definition; a symbol that is defined anew keeps its place. */
+  readonly #order: string[] = [];
+  /** Index in {@link #order} of the symbol whose turn with the clock is next. */
+  #turn = 0;
 
-  /** @throws DepthcastError `CLUSTER_MISMATCH` naming both format versions when it cannot read the state. */
-  static restore(text: string): Market {
+  /** @throws DepthcastError `CONFIG_INVALID` naming the option and its range. */
+  constructor(options?: Partial<MarketOptions>) {
+    this.#options = marketOptions(options);
+  }
+
+  /**
+   * @param options laid over those of the state.
+   * @throws DepthcastError `CLUSTER_MISMATCH` naming both format versions when it cannot read the state,
+   *   `CONFIG_INVALID` naming the option and its range.
+   */
+  static restore(text: string, options?: Partial<MarketOptions>): Market {
     const state = parseState(text);
-    const market = new Market();
+    const market = new Market({ ...state.options, ...options });
     market.#second = state.second;
     market.#rejectedInputs = state.rejectedInputs;
     market.#sources = SourceLedger.restore(state.sourcesAgeUs, state.sources);
-    for (const symbol of state.symbols) market.#symbols.set(symbol.definition.symbol, restoreSymbol(symbol));
+    market.#turn = state.turn;
+    for (const symbol of state.symbols) market.#add(restoreSymbol(symbol, market.#options));
     return market;
+  }
+
+  /** What this market's events may be compared with. */
+  get logicVersion(): string {
+    return logicVersionOf(this.#options);
   }
 
   get eventTimeUs(): number {
@@ -76,11 +119,13 @@ export class Market {
   snapshot(): string {
     const state: MarketState = {
       formatVersion: STATE_FORMAT_VERSION,
-      logicVersion: LOGIC_VERSION,
+      logicVersion: this.logicVersion,
+      options: this.#options,
       second: this.#second,
       rejectedInputs: this.#rejectedInputs,
       sourcesAgeUs: this.#sources.ageUs,
       sources: this.#sources.memory(),
+      turn: this.#turn,
       symbols: Array.from(this.#symbols.values(), symbolState),
     };
     return JSON.stringify(state);
@@ -158,7 +203,7 @@ export class Market {
       case 'quote':
         return this.#symbol(input.symbol).onQuote(input);
       case 'trade':
-        return this.#symbol(input.symbol).onTrade(input);
+        return this.#symbol(input.symbol).onTrade(input, this.#second);
     }
   }
 
@@ -188,12 +233,16 @@ export class Market {
     if (known === undefined && this.#symbols.size >= SYMBOLS_MAX) {
       throw new DepthcastError('INPUT_INVALID', `symbol ${symbol} is one more than ${SYMBOLS_MAX}`);
     }
-    const fresh = new SymbolMarket(definition, new L2Book(prices, sizes));
+    const fresh = new SymbolMarket(
+      definition,
+      new L2Book(prices, sizes),
+      foldsFor(symbol, prices, sizes, this.#options, known),
+    );
     if (known !== undefined) {
       fresh.fold.traded = known.fold.traded;
       fresh.fold.market = known.fold.market;
     }
-    this.#symbols.set(symbol, fresh);
+    this.#add(fresh);
     return fresh.begin(input.tsRecvUs, known === undefined ? 'new symbol' : 'tick, step or depth rule changed');
   }
 
@@ -203,8 +252,20 @@ export class Market {
     this.#sources.advance((input.second - this.#second) * US_PER_SECOND);
     this.#second = input.second;
     const events = [clockEvent(this.eventTimeUs, input.second)];
-    for (const symbol of this.#symbols.values()) events.push(...symbol.onClock(this.eventTimeUs));
+    const order = this.#order;
+    for (let i = 0; i < order.length; i++) {
+      if (events.length >= CLOCK_EVENTS_MAX) return events;
+      (this.#symbols.get(order[this.#turn] as string) as SymbolMarket).onClock(input.second, events);
+      this.#turn = (this.#turn + 1) % order.length;
+    }
+    this.#turn = 0;
     return events;
+  }
+
+  #add(symbol: SymbolMarket): void {
+    const name = symbol.definition.symbol;
+    if (!this.#symbols.has(name)) this.#order.push(name);
+    this.#symbols.set(name, symbol);
   }
 
   #reject(topic: string, problem: string): LogEvent[] {
@@ -225,6 +286,19 @@ function namesTopic(raw: RawInput, topic: string): boolean {
   if (type === 'clock') return topic === type;
   const symbol = raw.symbol as string;
   return topic.length === type.length + 1 + symbol.length && topic[type.length] === ':' && topic.endsWith(symbol);
+}
+
+/** Bars and averages outlive a new book, but not another tick or step: they count in these. */
+function foldsFor(
+  symbol: string,
+  prices: Scale,
+  sizes: Scale,
+  options: MarketOptions,
+  known: SymbolMarket | undefined,
+): SymbolFolds {
+  const { priceScale, sizeScale } = known?.book ?? {};
+  if (priceScale?.step === prices.step && sizeScale?.step === sizes.step) return (known as SymbolMarket).folds;
+  return new SymbolFolds(symbol, prices, sizes, options);
 }
 
 function scaleOf(step: string, field: string): Scale {

@@ -1,8 +1,9 @@
 import type { WireLevel } from '@depthcast/book';
-import { DepthcastError, type Input, inputTopic } from '@depthcast/protocol';
+import { DepthcastError, type EventType, type Input, inputTopic, parseEvent, parseTopic } from '@depthcast/protocol';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { Market } from './market.ts';
+import type { MarketOptions } from './market-options.ts';
 import { STATE_FORMAT_VERSION } from './market-state.ts';
 import { SCRIPT_SECOND, ScriptedInputs } from './scripted-inputs.ts';
 
@@ -11,7 +12,8 @@ type Step =
   | { kind: 'depth'; skip: number; span: number; back: number; bids: WireLevel[]; asks: WireLevel[] }
   | { kind: 'snapshot'; age: number; bids: WireLevel[]; asks: WireLevel[] }
   | { kind: 'feed'; up: boolean }
-  | { kind: 'quote' | 'trade'; id: number; price: number }
+  | { kind: 'quote'; id: number; price: number }
+  | { kind: 'trade'; trades: { price: number; qty: string; side: 'BUY' | 'SELL'; aheadMs: number }[] }
   | { kind: 'clock'; seconds: number }
   | { kind: 'again' | 'nonsense' };
 
@@ -20,6 +22,13 @@ const level = fc
   .map(([price, size]): WireLevel => [`${price}.5`, String(size)]);
 const levels = fc.array(level, { maxLength: 4 });
 const constant = <T extends string>(kind: T) => fc.constant(kind);
+
+const trade = fc.record({
+  price: fc.integer({ min: 1, max: 9 }),
+  qty: fc.constantFrom('0', '1', '1', '2', '40', '9007199254740991'),
+  side: fc.constantFrom('BUY' as const, 'SELL' as const),
+  aheadMs: fc.constantFrom(0, 0, 300, -1_500, -70_000, 9_000, 1e9),
+});
 
 const step: fc.Arbitrary<{ of: number; step: Step }> = fc.record({
   of: fc.integer({ min: 0, max: 1 }),
@@ -57,12 +66,22 @@ const step: fc.Arbitrary<{ of: number; step: Step }> = fc.record({
     {
       weight: 2,
       arbitrary: fc.record({
-        kind: fc.constantFrom('quote' as const, 'trade' as const),
+        kind: constant('quote'),
         id: fc.integer({ min: 0, max: 9 }),
         price: fc.integer({ min: 1, max: 9 }),
       }),
     },
-    { weight: 3, arbitrary: fc.record({ kind: constant('clock'), seconds: fc.constantFrom(-1, 0, 1, 30, 61, 4_000) }) },
+    {
+      weight: 4,
+      arbitrary: fc.record({ kind: constant('trade'), trades: fc.array(trade, { maxLength: 6 }) }),
+    },
+    {
+      weight: 6,
+      arbitrary: fc.record({
+        kind: constant('clock'),
+        seconds: fc.constantFrom(-1, 0, 1, 1, 1, 30, 61, 4_000, 50_000),
+      }),
+    },
     { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('again' as const, 'nonsense' as const) }) },
   ),
 });
@@ -83,7 +102,9 @@ function entriesOf(steps: { of: number; step: Step }[]): [string, string][] {
     else if (next.kind === 'feed') push(inputs.feed(next.up ? 'up' : 'down'));
     else if (next.kind === 'quote')
       push(inputs.quote(next.id, { bidPrice: `${next.price}.5`, bidQty: '1', askPrice: '20', askQty: '2' }));
-    else if (next.kind === 'trade') push(inputs.trade(next.id, `${next.price}.5`, '1'));
+    else if (next.kind === 'trade')
+      for (const { price, qty, side, aheadMs } of next.trades)
+        push(inputs.trade(1, `${price}.5`, qty, side, second * 1_000_000 + aheadMs * 1_000));
     else if (next.kind === 'snapshot') push(inputs.snapshot(tail - next.age, next.bids, next.asks));
     else if (next.kind === 'depth') {
       const first = tail + 1 + next.skip - next.back;
@@ -98,6 +119,20 @@ function entriesOf(steps: { of: number; step: Step }[]): [string, string][] {
   return entries;
 }
 
+/** Detectors that soon speak. */
+const ALERT: Partial<MarketOptions> = {
+  volumeSpikeFactor: 1.5,
+  volumeSpikeTradesMin: 1,
+  volumeSpikeWindowSeconds: 5,
+  volumeSpikeWarmupSeconds: 2,
+  wideSpreadBps: 500,
+  wideSpreadWarmupSeconds: 1,
+  largeTradeFactor: 1,
+  largeTradeQuantile: 0.5,
+  largeTradeWarmupTrades: 3,
+  anomalyCalmSeconds: 2,
+};
+
 function run(market: Market, entries: [string, string][]): string {
   return entries
     .flatMap(([topic, payload]) => market.applyEntry(topic, payload))
@@ -111,7 +146,7 @@ describe('the same inbox', () => {
   it('gives the same log, the same state and the same books, byte for byte', () => {
     fc.assert(
       fc.property(everyInbox, (entries) => {
-        const [one, two] = [new Market(), new Market()];
+        const [one, two] = [new Market(ALERT), new Market(ALERT)];
         expect(run(one, entries)).toBe(run(two, entries));
         expect(one.snapshot()).toBe(two.snapshot());
         expect(one.books()).toEqual(two.books());
@@ -125,7 +160,7 @@ describe('the same inbox', () => {
     fc.assert(
       fc.property(everyInbox, fc.double({ min: 0, max: 1, noNaN: true }), (entries, part) => {
         const cut = Math.floor(entries.length * part);
-        const whole = new Market();
+        const whole = new Market(ALERT);
         run(whole, entries.slice(0, cut));
         const state = whole.snapshot();
         const restored = Market.restore(state);
@@ -135,7 +170,9 @@ describe('the same inbox', () => {
         expect(run(restored, entries.slice(cut))).toBe(rest);
         expect(restored.snapshot()).toBe(whole.snapshot());
         expect([restored.eventTimeUs, restored.rejectedInputs]).toEqual([whole.eventTimeUs, whole.rejectedInputs]);
-        for (const word of rest.match(/"status":"\w+"|"is_snapshot":\w+|^\w+/gm) ?? []) seen.add(word);
+        for (const word of rest.match(/"status":"\w+"|"is_snapshot":\w+|"kind":"\w+"|"closed":\w+|"trades":0|^\w+/gm) ??
+          [])
+          seen.add(word);
       }),
       { numRuns: 200 },
     );
@@ -148,10 +185,30 @@ describe('the same inbox', () => {
       'book_snapshot',
       'bbo',
       'error',
+      '"closed":false',
+      '"closed":true',
+      '"trades":0',
+      'ticker',
+      'analytics',
+      '"kind":"volume_spike"',
+      '"kind":"wide_spread"',
+      '"kind":"large_trade"',
     ]) {
       expect(seen).toContain(word);
     }
   });
+});
+
+it('every event of every inbox is one of its type', () => {
+  fc.assert(
+    fc.property(everyInbox, (entries) => {
+      const market = new Market(ALERT);
+      for (const [topic, payload] of entries)
+        for (const event of market.applyEntry(topic, payload))
+          parseEvent(parseTopic(event.topic).type as EventType, event.payload);
+    }),
+    { numRuns: 50 },
+  );
 });
 
 describe('a state of another kind is refused', () => {

@@ -50,8 +50,9 @@ export class ScriptedInputs {
     return this.#stamp({ ...this.#market(), type: 'quote', last, ...prices, ...overrides });
   }
 
-  trade(tradeId: number, price: string, qty: string, side: 'BUY' | 'SELL' = 'BUY'): Input {
-    return this.#stamp({ ...this.#market(), type: 'trade', tradeId, price, qty, side });
+  trade(tradeId: number, price: string, qty: string, side: 'BUY' | 'SELL' = 'BUY', tsEventUs?: number): Input {
+    const times = { ...this.#market(), ...(tsEventUs === undefined ? {} : { tsEventUs }) };
+    return this.#stamp({ ...times, type: 'trade', tradeId, price, qty, side });
   }
 
   clock(second: number): Input {

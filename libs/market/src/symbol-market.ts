@@ -8,12 +8,14 @@ import {
   type Scale,
 } from '@depthcast/protocol';
 import { errorEvent, ladderJson, levelsJson, SymbolEventWriter } from './event-writer.ts';
+import type { SymbolFolds } from './folds/symbol-folds.ts';
 
 /** Event time between two `book_snapshot` events of a symbol. */
 export const BOOK_SNAPSHOT_EVERY_US = 60_000_000;
 /** The VeloZ seed's message for a lost venue. */
 const MARKET_SOURCE_ERROR = 'market_source_error';
 const NEVER = -1;
+const US_PER_SECOND = 1_000_000;
 
 /** What is kept of a diff until the book can take it. */
 export interface DepthDiff {
@@ -79,16 +81,20 @@ export class SymbolMarket {
   readonly book: L2Book;
   readonly sync: DepthSync<DepthDiff>;
   readonly fold: SymbolFold;
+  /** What is derived from its trades and its book. */
+  readonly folds: SymbolFolds;
   readonly #writer: SymbolEventWriter;
 
   constructor(
     definition: SymbolDefinition,
     book: L2Book,
+    folds: SymbolFolds,
     sync: DepthSync<DepthDiff> = new DepthSync<DepthDiff>(definition.depthRule),
     fold: SymbolFold = emptyFold(),
   ) {
     this.definition = definition;
     this.book = book;
+    this.folds = folds;
     this.sync = sync;
     this.fold = fold;
     this.#writer = new SymbolEventWriter(definition.symbol);
@@ -153,6 +159,7 @@ export class SymbolMarket {
       return [this.#writer.bookStatus(tsEventUs, 'buffering', { reason })];
     }
     book.commitReplace();
+    this.folds.onBook();
     fold.last = last;
     fold.tsEventUs = tsEventUs;
     fold.checksumSecond = second;
@@ -183,30 +190,39 @@ export class SymbolMarket {
     return [this.#writer.bbo(input.tsEventUs, input.tsRecvUs, quote)];
   }
 
-  onTrade(input: InputOf<'trade'>): LogEvent[] {
-    const price = readText(this.book.priceScale, input.price, 'price');
-    const qty = readText(this.book.sizeScale, input.qty, 'qty');
+  onTrade(input: InputOf<'trade'>, second: number): LogEvent[] {
+    const { priceScale, sizeScale } = this.book;
+    const { tsEventUs } = input;
+    const ticks = priceScale.parse(input.price, 'price');
+    const lots = sizeScale.parse(input.qty, 'qty');
+    const price = canonicalText(priceScale, input.price);
     this.fold.traded = true;
     this.fold.market = price;
-    return [
-      this.#writer.trade(input.tsEventUs, input.tradeId, price, qty, input.side),
-      this.#writer.market(input.tsEventUs, price),
+    const events = [
+      this.#writer.trade(tsEventUs, input.tradeId, price, canonicalText(sizeScale, input.qty), input.side),
+      this.#writer.market(tsEventUs, price),
     ];
+    this.folds.onTrade({ tsEventUs, ticks, lots, buys: input.side === 'BUY' }, second, events);
+    return events;
   }
 
-  /** Event time moved to `timeUs`. */
-  onClock(timeUs: number): LogEvent[] {
-    const { fold } = this;
-    if (fold.status !== 'synced') return [];
-    if (fold.snapshotUs !== NEVER && timeUs - fold.snapshotUs < BOOK_SNAPSHOT_EVERY_US) return [];
-    fold.snapshotUs = timeUs;
-    return [this.#writer.bookSnapshot(timeUs, fold.last, this.book)];
+  /** Event time moved to `second`. */
+  onClock(second: number, events: LogEvent[]): void {
+    const { fold, book } = this;
+    const timeUs = second * US_PER_SECOND;
+    const synced = fold.status === 'synced';
+    if (synced && (fold.snapshotUs === NEVER || timeUs - fold.snapshotUs >= BOOK_SNAPSHOT_EVERY_US)) {
+      fold.snapshotUs = timeUs;
+      events.push(this.#writer.bookSnapshot(timeUs, fold.last, book));
+    }
+    this.folds.onClock(second, synced ? book : undefined, fold.market, events);
   }
 
   /** Puts what is staged into the book and tells of it, with a checksum once a second of event time. */
   #applyStaged(diff: DepthDiff, second: number): LogEvent {
     const { book, fold } = this;
     book.commit();
+    this.folds.onBook();
     fold.last = diff.last;
     fold.tsEventUs = diff.tsEventUs;
     const due = fold.checksumSecond !== second;

@@ -14,6 +14,12 @@ const levels = z.array(z.tuple([decimal, decimal]));
 export const bookStatuses = ['buffering', 'synced', 'gap', 'stale'] as const;
 export type BookStatus = (typeof bookStatuses)[number];
 
+export const klineIntervals = ['1m', '5m', '15m', '1h', '12h', '1d'] as const;
+export type KlineInterval = (typeof klineIntervals)[number];
+
+export const anomalyKinds = ['volume_spike', 'wide_spread', 'large_trade'] as const;
+export type AnomalyKind = (typeof anomalyKinds)[number];
+
 export const eventSchemas = {
   /** Last trade price; the mid until there has been a trade. VeloZ seed. */
   market: z.object({ type: z.literal('market'), symbol: z.string(), ts_ns: tsNs, price: z.number() }),
@@ -76,6 +82,71 @@ export const eventSchemas = {
     expected: z.int().optional(),
     got: z.int().optional(),
     reason: z.string().optional(),
+  }),
+  /**
+   * One bar of trades by the venue's own times, `[open_ts, open_ts + interval)`, aligned to 1970; `open_ts` in ms.
+   * Each second in which it changed with `closed` false, then once with `closed` true, after which nothing of it
+   * changes. `volume` and `buy_volume` (takers that bought) are sizes, `vwap` is absent when nothing was traded: a bar
+   * without trades is flat at the close before it. `sma` and `ema` are of 20 closes, this bar's being the newest, and
+   * absent until there are 20. `vwap`, `sma`, `ema`: two decimals more than the price has, halves up.
+   */
+  kline: z.object({
+    type: z.literal('kline'),
+    symbol: z.string(),
+    interval: z.enum(klineIntervals),
+    open_ts: z.int(),
+    open: z.number(),
+    high: z.number(),
+    low: z.number(),
+    close: z.number(),
+    volume: z.number(),
+    buy_volume: z.number(),
+    trades: z.int(),
+    vwap: z.number().optional(),
+    sma: z.number().optional(),
+    ema: z.number().optional(),
+    closed: z.boolean(),
+  }),
+  /** Each second a symbol, once it has traded. The last price, the size traded in 24 h, event time in ms. */
+  ticker: z.object({
+    type: z.literal('ticker'),
+    symbol: z.string(),
+    price: z.number(),
+    volume: z.number(),
+    timestamp: z.int(),
+  }),
+  /**
+   * Of a synced book, each second in which something in it has changed. `spread` and `mid` are absent while a side is
+   * empty; `imbalance` is −1 … 1 over the best 5 levels a side. `vwap`, the volumes and their ratio (null when nothing
+   * was sold) are of 24 h, as the ticker's volume is. `late_trades` and `early_trades` count what is in no bar, because
+   * its venue time was before what had been closed, or too far beyond event time.
+   */
+  analytics: z.object({
+    type: z.literal('analytics'),
+    symbol: z.string(),
+    ts_ns: tsNs,
+    spread: z.number().optional(),
+    mid: z.number().optional(),
+    imbalance: z.number(),
+    vwap: z.number().optional(),
+    buy_volume: z.number(),
+    sell_volume: z.number(),
+    buy_sell_ratio: z.number().nullable(),
+    late_trades: z.int(),
+    early_trades: z.int(),
+  }),
+  /**
+   * The first moment of something unusual; nothing more is said until it is over. `value` is what went beyond
+   * `threshold`: size traded in a second (`volume_spike`), basis points of the mid (`wide_spread`), size of one trade
+   * (`large_trade`).
+   */
+  anomaly: z.object({
+    type: z.literal('anomaly'),
+    symbol: z.string(),
+    ts_ns: tsNs,
+    kind: z.enum(anomalyKinds),
+    value: z.number(),
+    threshold: z.number(),
   }),
   /** Once a second of event time. When these stop, delivery has stopped. */
   clock: z.object({ type: z.literal('clock'), ts_ns: tsNs, second: z.int() }),

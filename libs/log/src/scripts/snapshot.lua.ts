@@ -43,6 +43,8 @@ if stored[1] then
 end
 redis.call('HSET', KEYS[1], 'newest.cursor', cursor, 'newest.inboxId', ARGV[4], 'newest.logicVersion', ARGV[5],
   'newest.state', ARGV[6], 'symbols', ARGV[7])
+-- From here on what the log holds is this version's own, and may be compared with a replay.
+redis.call('HSET', KEYS[2], 'logicVersion', ARGV[5])
 for i = 4, #KEYS do redis.call('SET', KEYS[i], ARGV[i + 4]) end
 if stored[2] then redis.call('XTRIM', KEYS[3], 'MINID', stored[2]) end
 return { 'OK', cursor }
