@@ -1,6 +1,15 @@
-import { BATCH_ENTRIES_MAX, InboxReader, LogWriter, type PartitionKeys, type RedisClient } from '@depthcast/log';
-import { logicVersionOf, type Market, type MarketOptions, marketOptions } from '@depthcast/market';
+import {
+  BATCH_ENTRIES_MAX,
+  INBOX_START,
+  type InboxEntry,
+  InboxReader,
+  LogWriter,
+  type PartitionKeys,
+  type RedisClient,
+} from '@depthcast/log';
+import { logicVersionOf, type Market, type MarketOptions, marketOptions, tsNs } from '@depthcast/market';
 import type { Cursor, LogEvent } from '@depthcast/protocol';
+import { LogTrimmer } from './log-trimmer.ts';
 import { type Recovered, recover } from './recover.ts';
 
 export interface EngineLoopOptions {
@@ -10,6 +19,8 @@ export interface EngineLoopOptions {
   readonly writer: string;
   readonly logBytesMax: number;
   readonly snapshotEveryMs: number;
+  /** A snapshot is also due after so many events: the log cannot be trimmed past the older one. Default 50,000. */
+  readonly snapshotEveryEvents?: number;
   /** The market's thresholds; a change of them is a change of its logic. */
   readonly market?: Partial<MarketOptions>;
   readonly observer?: EngineObserver;
@@ -29,9 +40,7 @@ export interface EngineObserver {
 
 /** Inputs of one read: about 1,500 events, so one or two appends. */
 const READ_INPUTS_MAX = 500;
-const TRIM_CHECK_MS = 2_000;
-/** Trims to this part of the bound, so that not every check trims. */
-const TRIM_TO = 0.9;
+const SNAPSHOT_EVERY_EVENTS = 50_000;
 
 /**
  * Inbox to log, for ever: read a batch, apply it, append what came out, while the next batch is being read. An append
@@ -40,11 +49,16 @@ const TRIM_TO = 0.9;
 export class EngineLoop {
   readonly #options: EngineLoopOptions;
   readonly #writer: LogWriter;
+  readonly #trimmer: LogTrimmer;
+  /** Ends what retries; aborted with run()'s signal, and whenever run() ends. */
+  readonly #ending = new AbortController();
   /** The last two appends, older first. */
   #appending: [Promise<void>, Promise<void>] = [Promise.resolve(), Promise.resolve()];
   #snapshotAt = 0;
   #snapshotCursor = '';
-  #trimAt = 0;
+  #eventsSinceSnapshot = 0;
+  #inbox: InboxReader | undefined;
+  #failure: Error | undefined;
 
   constructor(options: EngineLoopOptions) {
     this.#options = options;
@@ -54,7 +68,18 @@ export class EngineLoop {
       keys,
       writer,
       logicVersion: logicVersionOf(options.market),
-      onDoubt: (what, error) => observer?.doubt?.(what, error),
+      signal: this.#ending.signal,
+      onDoubt: (what, error) => {
+        if (error.message.startsWith('OOM')) this.#trimmer.onOutOfMemory();
+        observer?.doubt?.(what, error);
+      },
+    });
+    this.#trimmer = new LogTrimmer({
+      client,
+      keys,
+      writer: this.#writer,
+      logBytesMax: options.logBytesMax,
+      ...(observer?.trimmed ? { onTrimmed: (entries) => observer.trimmed?.(entries) } : {}),
     });
   }
 
@@ -65,47 +90,40 @@ export class EngineLoop {
    */
   async run(signal: AbortSignal): Promise<void> {
     const { client, keys, observer } = this.#options;
-    const recovered = await recover({
-      client,
-      keys,
-      writer: this.#writer,
-      market: marketOptions(this.#options.market),
-      signal,
-    });
-    const { market } = recovered;
-    // Stored before anything is appended: from here on every output in the log is this version's own.
-    await this.#snapshot(market, recovered.inboxId);
-    await this.#announce(market, recovered);
-    observer?.recovered?.(recovered, this.#writer.cursor);
+    const end = () => this.#ending.abort();
+    signal.addEventListener('abort', end, { once: true });
+    const trimming = this.#trimmer.run(this.#ending.signal);
+    try {
+      const market = marketOptions(this.#options.market);
+      const recovered = await recover({ client, keys, writer: this.#writer, market, signal });
+      // Stored before anything is appended: from here on every output in the log is this version's own.
+      await this.#snapshot(recovered.market, recovered.inboxId);
+      await this.#announce(recovered);
+      observer?.recovered?.(recovered, this.#writer.cursor);
+      await this.#follow(recovered, signal);
+    } finally {
+      end();
+      await trimming;
+    }
+  }
 
+  async #follow({ market, inboxId: start }: Recovered, signal: AbortSignal): Promise<void> {
+    const { client, keys } = this.#options;
     const inbox = new InboxReader(client, keys);
+    this.#inbox = inbox;
     // Ends the blocked read at once.
     signal.addEventListener('abort', () => inbox.close(), { once: true });
-    let inboxId = recovered.inboxId;
+    let inboxId = start;
     try {
       while (!signal.aborted) {
         const entries = await inbox.read(inboxId, READ_INPUTS_MAX, signal).catch((error) => {
           if (signal.aborted) return [];
-          throw error;
+          throw this.#failure ?? error;
         });
-        let events: LogEvent[] = [];
-        let eventCount = 0;
-        for (const entry of entries) {
-          const made = market.applyEntry(entry.topic, entry.payload);
-          if (events.length + made.length > BATCH_ENTRIES_MAX) {
-            await this.#append(events, inboxId);
-            events = [];
-          }
-          for (const event of made) {
-            if (event.topic.startsWith('anomaly:')) observer?.anomaly?.(event.payload);
-            events.push(event);
-          }
-          eventCount += made.length;
-          inboxId = entry.id;
-        }
-        await this.#append(events, inboxId);
-        if (entries.length > 0) observer?.applied?.(entries.length, eventCount, market.rejectedInputs);
-        await this.#housekeep(market, inboxId);
+        if (entries.length > 0) inboxId = await this.#applyAll(market, entries, inboxId);
+        if (!this.#isSnapshotDue()) continue;
+        await this.#appended();
+        await this.#snapshot(market, inboxId);
       }
       await this.#appended();
       await this.#snapshot(market, inboxId);
@@ -115,14 +133,42 @@ export class EngineLoop {
     }
   }
 
+  /** @returns the id of the last input applied. */
+  async #applyAll(market: Market, entries: readonly InboxEntry[], before: string): Promise<string> {
+    const { observer } = this.#options;
+    let inboxId = before;
+    let events: LogEvent[] = [];
+    let eventCount = 0;
+    for (const entry of entries) {
+      const made = market.applyEntry(entry.topic, entry.payload);
+      if (events.length + made.length > BATCH_ENTRIES_MAX) {
+        await this.#append(events, inboxId);
+        events = [];
+      }
+      for (const event of made) {
+        if (event.topic.startsWith('anomaly:')) observer?.anomaly?.(event.payload);
+        events.push(event);
+      }
+      eventCount += made.length;
+      inboxId = entry.id;
+    }
+    await this.#append(events, inboxId);
+    observer?.applied?.(entries.length, eventCount, market.rejectedInputs);
+    return inboxId;
+  }
+
   /** Starts this append once at most one is under way: the next batch is applied meanwhile. */
   async #append(events: readonly LogEvent[], inboxId: string): Promise<void> {
     if (events.length === 0) return;
     const [older, newer] = this.#appending;
     await older;
     const appending = this.#writer.append(events, inboxId).then((cursor) => this.#options.observer?.appended?.(cursor));
-    // Awaited by an append to come; until then a refusal must not count as unhandled.
-    appending.catch(() => {});
+    // Whoever is fenced learns it at once, not when the next input comes.
+    appending.catch((error: Error) => {
+      this.#failure ??= error;
+      this.#inbox?.close();
+    });
+    this.#eventsSinceSnapshot += events.length;
     this.#appending = [newer, appending];
   }
 
@@ -130,48 +176,29 @@ export class EngineLoop {
     await Promise.all(this.#appending);
   }
 
-  async #announce(market: Market, recovered: Recovered): Promise<void> {
-    const reason = recovered.newEpoch ?? 'takeover';
-    const payload = `{"type":"engine","ts_ns":${market.eventTimeUs}000,"version":"${market.logicVersion}","reason":"${reason}"}`;
-    await this.#writer.append([{ topic: 'engine', payload }], recovered.inboxId);
+  async #announce({ market, inboxId, newEpoch }: Recovered): Promise<void> {
+    const reason = newEpoch ?? 'takeover';
+    const payload = `{"type":"engine","ts_ns":${tsNs(market.eventTimeUs)},"version":"${market.logicVersion}","reason":"${reason}"}`;
+    await this.#writer.append([{ topic: 'engine', payload }], inboxId);
   }
 
-  async #housekeep(market: Market, inboxId: string): Promise<void> {
-    const now = Date.now();
-    if (now - this.#snapshotAt >= this.#options.snapshotEveryMs) {
-      await this.#appended();
-      await this.#snapshot(market, inboxId);
-    }
-    if (now - this.#trimAt >= TRIM_CHECK_MS) {
-      this.#trimAt = now;
-      await this.#appended();
-      await this.#trim();
-    }
+  #isSnapshotDue(): boolean {
+    const { snapshotEveryMs, snapshotEveryEvents = SNAPSHOT_EVERY_EVENTS } = this.#options;
+    return Date.now() - this.#snapshotAt >= snapshotEveryMs || this.#eventsSinceSnapshot >= snapshotEveryEvents;
   }
 
   async #snapshot(market: Market, inboxId: string): Promise<void> {
-    this.#snapshotAt = Date.now();
+    // From the inbox' very beginning no recovery can tell whether something was trimmed: leave it soon.
+    this.#snapshotAt = inboxId === INBOX_START ? 0 : Date.now();
+    this.#eventsSinceSnapshot = 0;
     const { epoch, offset } = this.#writer.cursor;
     const cursor = `${epoch}-${offset}`;
     if (cursor === this.#snapshotCursor) return;
+    const began = performance.now();
     const state = market.snapshot();
     const books = market.books().map(({ symbol, book }) => ({ symbol, state: JSON.stringify(book) }));
     await this.#writer.storeSnapshot({ inboxId, state, books });
     this.#snapshotCursor = cursor;
-    this.#options.observer?.snapshotted?.(this.#writer.cursor, state.length, Date.now() - this.#snapshotAt);
-  }
-
-  async #trim(): Promise<void> {
-    const { client, keys, logBytesMax, observer } = this.#options;
-    let length: number;
-    let bytes: number | null;
-    try {
-      [length, bytes] = await Promise.all([client.xlen(keys.log), client.memory('USAGE', keys.log, 'SAMPLES', 5)]);
-    } catch {
-      return; // Redis is away: the next round asks again.
-    }
-    if (!bytes || bytes <= logBytesMax) return;
-    const trimmed = await this.#writer.trim(Math.floor((length * TRIM_TO * logBytesMax) / bytes));
-    observer?.trimmed?.(trimmed);
+    this.#options.observer?.snapshotted?.(this.#writer.cursor, state.length, performance.now() - began);
   }
 }

@@ -52,7 +52,7 @@ class EngineService implements OnApplicationBootstrap, OnApplicationShutdown {
   }
 
   async #run(): Promise<void> {
-    await checkRedis(this.#client);
+    await checkRedis(this.#client, { signal: this.#stop.signal });
     const loop = new EngineLoop({
       client: this.#client,
       keys: partitionKeys(),

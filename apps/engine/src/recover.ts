@@ -133,18 +133,20 @@ class Replay {
     const reader = new LogReader(client, keys);
     const inbox = new InboxReader(client, keys);
     try {
-      if (this.inboxId === INBOX_START && this.#tip.inboxId !== INBOX_START) await inbox.assertWhole();
+      if (this.inboxId === INBOX_START && this.#tip.inboxId !== INBOX_START) await inbox.assertWhole(signal);
       while (compareInboxIds(this.inboxId, this.#tip.inboxId) < 0) {
         const entries = await inbox.read(this.inboxId, READ_ENTRIES_MAX, signal, 1);
-        if (entries.length === 0) throw inboxEnds(this.inboxId, this.#tip);
-        for (const entry of entries) {
-          if (compareInboxIds(entry.id, this.#tip.inboxId) > 0) break;
+        const wanted = entries.filter(({ id }) => compareInboxIds(id, this.#tip.inboxId) <= 0);
+        if (wanted.length === 0) throw inboxEnds(this.inboxId, this.#tip);
+        for (const entry of wanted) {
           const events = this.#market.applyEntry(entry.topic, entry.payload);
           this.inboxId = entry.id;
           this.inputs++;
           if (compare) for (const event of events) this.#compare(await this.#nextHeld(reader), event, entry);
         }
       }
+      // The tip may name an input that a failover lost after its events had been appended.
+      await inbox.assertHolds(this.inboxId, signal);
       const surplus = compare ? await this.#nextHeld(reader) : undefined;
       if (surplus) throw mismatch(surplus, undefined, this.inboxId);
     } finally {
@@ -177,7 +179,7 @@ class Replay {
 function inboxEnds(at: string, tip: Tip): DepthcastError {
   return new DepthcastError(
     'INBOX_TRIMMED',
-    `the inbox ends at ${at}, before ${tip.inboxId} which the log's tip names`,
+    `the inbox has nothing from ${at} to ${tip.inboxId}, which the log's tip names`,
   );
 }
 

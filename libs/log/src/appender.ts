@@ -28,7 +28,7 @@ export interface AppenderOptions {
   readonly send: (args: readonly Argument[]) => Promise<unknown>;
   /** What Redis holds now. @throws DepthcastError `FENCED` when it holds nothing. */
   readonly tip: () => Promise<Tip>;
-  /** Goes on upon another Redis process, if it holds exactly this position. */
+  /** Goes on upon another Redis process, if it holds exactly this position, and the input that it names. */
   readonly adopt: (position: Position) => Promise<boolean>;
   readonly onDoubt?: (what: string, error: Error) => void;
 }
@@ -158,7 +158,8 @@ export class Appender {
     if (!oldest || landed) return;
     if (!isAt(tip, oldest.before)) throw refusal ? doubt : fencedBy(['', 'tip', text(oldest.before), text(tip)]);
     // The tip is where we left it, so the refusal was about the process that holds it, if it was one.
-    if (refusal && !(await this.#options.adopt(oldest.before))) throw doubt;
+    const newest = this.#flight.at(-1) as Batch;
+    if (refusal && !(await this.#options.adopt({ ...oldest.before, inboxId: newest.after.inboxId }))) throw doubt;
   }
 
   /** Undefined when it landed, or when there is nothing left to send. */

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { connectRedis, type RedisClient } from './connect.ts';
 import { partitionKeys } from './keys.ts';
 import { type Script, script } from './script.ts';
+import { adopt } from './scripts/adopt.lua.ts';
 import { append } from './scripts/append.lua.ts';
 import { openEpoch } from './scripts/epoch.lua.ts';
 import { snapshot } from './scripts/snapshot.lua.ts';
@@ -145,6 +146,65 @@ const snapshotCases: Record<string, { prepare: () => Promise<(string | number)[]
   },
 };
 
+const adoptKeys = [keys.log, keys.tip, keys.inbox];
+const adoptArgs = (
+  change: Partial<Record<'epoch' | 'term' | 'offset' | 'crc' | 'writer' | 'input', string | number>> = {},
+) => {
+  const { epoch, offset } = writer.cursor;
+  const current = { epoch, term: 1, offset, crc: writer.crc, writer: 'w1', input: '5-0', ...change };
+  return [current.epoch, current.term, current.offset, current.crc, current.writer, current.input];
+};
+const adoptCases: Record<string, () => Promise<(string | number)[]>> = {
+  tip: async () => {
+    const args = adoptArgs();
+    await client.del(keys.tip);
+    return args;
+  },
+  epoch: async () => {
+    await client.hset(keys.tip, 'epoch', '5');
+    return adoptArgs();
+  },
+  term: async () => adoptArgs({ term: 2 }),
+  offset: async () => {
+    await client.hset(keys.tip, 'offset', '9');
+    return adoptArgs();
+  },
+  crc: async () => adoptArgs({ crc: 12345 }),
+  writer: async () => adoptArgs({ writer: 'w2' }),
+  'last-id': async () => {
+    await client.xadd(keys.log, `${writer.cursor.epoch}-9`, 'by', 'hand');
+    return adoptArgs();
+  },
+  input: async () => adoptArgs({ input: '6-0' }),
+};
+
+describe('adopt.lua', () => {
+  beforeEach(async () => {
+    await client.xadd(keys.inbox, '5-0', 'clock', '{}');
+    await client.hset(keys.tip, 'runId', 'of-another-process');
+  });
+
+  it('names its checks, and every one is tested here', () => {
+    const checks = [...adopt.lua.matchAll(/-- check: (\S+)/g)].map((match) => match[1]);
+    expect(checks.sort()).toEqual(Object.keys(adoptCases).sort());
+  });
+
+  it('lets the living writer go on upon another process that holds all it holds', async () => {
+    expect(await run(adopt, adoptKeys, adoptArgs())).toEqual(['OK', '1']);
+    expect(await run(append, appendKeys, appendArgs())).toEqual(['OK', '2']);
+  });
+
+  for (const [check, prepare] of Object.entries(adoptCases)) {
+    it(`refuses by ${check}, and only because of that check`, async () => {
+      const args = await prepare();
+      expect((await run(adopt, adoptKeys, args)).slice(0, 2)).toEqual(['FENCED', check]);
+      expect(await client.hget(keys.tip, 'runId')).toBe(check === 'tip' ? null : 'of-another-process');
+      const [mutant] = await run(without(adopt, check), adoptKeys, args);
+      expect(mutant).toBe(check === 'tip' ? 'LUA ERROR' : 'OK');
+    });
+  }
+});
+
 describe('snapshot.lua', () => {
   it('names its checks, and every one is tested here', () => {
     const checks = [...snapshot.lua.matchAll(/-- check: (\S+)/g)].map((match) => match[1]);
@@ -177,14 +237,35 @@ describe('snapshot.lua', () => {
     await writer.storeSnapshot({ inboxId: '1-0', state: 'a', books: [] });
     expect(await client.hmget(keys.snapshot, 'newest.state', 'previous.state')).toEqual(['a', 'state-0']);
   });
+
+  it("takes the place of another version's at the same cursor, and says so in the tip", async () => {
+    await writer.storeSnapshot({ inboxId: '1-0', state: 'a', books: [] });
+    const next = new LogWriter({ client, keys, writer: 'w2', logicVersion: '2' });
+    await next.claim();
+    await next.storeSnapshot({ inboxId: '1-0', state: 'b', books: [] });
+    expect(await client.hmget(keys.snapshot, 'newest.state', 'newest.logicVersion', 'previous.state')).toEqual([
+      'b',
+      '2',
+      'state-0',
+    ]);
+    expect(await client.hget(keys.tip, 'logicVersion')).toBe('2');
+  });
 });
 
 describe('epoch.lua', () => {
+  const epochKeys = [keys.log, keys.tip, keys.snapshot];
+  const epochArgs = (term: string, epoch: string | number) => [term, epoch, 'w0', 'start', '0-0', '1', ''];
+
   it('refuses a writer of an older term, and only because of that check', async () => {
-    const args = ['7', 'w0', 'start', '0-0', '1', ''];
-    const epochKeys = [keys.log, keys.tip, keys.snapshot];
+    const args = epochArgs('7', writer.cursor.epoch);
     expect((await run(openEpoch, epochKeys, args)).slice(0, 2)).toEqual(['FENCED', 'term']);
     expect((await run(without(openEpoch, 'term'), epochKeys, args))[0]).toBe('OK');
+  });
+
+  it('refuses a call that comes late, after the epoch has been opened, and only because of that check', async () => {
+    const args = epochArgs('1', writer.cursor.epoch - 1);
+    expect((await run(openEpoch, epochKeys, args)).slice(0, 2)).toEqual(['FENCED', 'epoch']);
+    expect((await run(without(openEpoch, 'epoch'), epochKeys, args))[0]).toBe('OK');
   });
 
   it('opens after the last epoch even when the clock of Redis is behind it', async () => {
@@ -217,6 +298,14 @@ describe('trim.lua', () => {
     const trimKeys = [keys.log, keys.tip, keys.snapshot];
     expect((await run(trim, trimKeys, ['9', 1])).slice(0, 2)).toEqual(['FENCED', 'term']);
     expect((await run(without(trim, 'term'), trimKeys, ['9', 1]))[0]).toBe('OK');
+  });
+
+  it('drops any number of entries in one call', async () => {
+    await fill(15);
+    await writer.storeSnapshot({ inboxId: '16-0', state: 'a', books: [] });
+    await writer.append([{ topic: 'clock', payload: '{}' }], '17-0');
+    await writer.storeSnapshot({ inboxId: '17-0', state: 'b', books: [] });
+    expect(await writer.trim(1)).toBeGreaterThan(14_000);
   });
 
   it('never passes the older snapshot, and only because of that check', async () => {

@@ -73,6 +73,8 @@ function baseOptions(options: ConnectOptions) {
     maxRetriesPerRequest: 0,
     connectTimeout: CONNECT_TIMEOUT_MS,
     socketTimeout: SOCKET_TIMEOUT_MS,
+    // A master that was demoted keeps its connections; behind a virtual address only a new one finds its successor.
+    reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
   } satisfies RedisOptions;
 }
 

@@ -40,12 +40,7 @@ export class InboxReader {
           this.#client.xread('COUNT', countMax, 'BLOCK', blockMs, 'STREAMS', this.#keys.inbox, after),
           after === INBOX_START ? undefined : this.#client.xrange(this.#keys.inbox, after, after),
         ]);
-        if (held?.length === 0) {
-          throw new DepthcastError(
-            'INBOX_TRIMMED',
-            `input ${after} is no longer in the inbox, nor may be what followed it`,
-          );
-        }
+        if (held?.length === 0) throw trimmed(after);
         const entries = (reply?.[0]?.[1] ?? []) as [string, string[]][];
         return entries.map(([id, fields]) => ({ id, topic: fields[0] ?? '', payload: fields[1] ?? '' }));
       } catch (error) {
@@ -61,10 +56,11 @@ export class InboxReader {
    *
    * @throws DepthcastError `INBOX_TRIMMED`.
    */
-  async assertWhole(): Promise<void> {
-    const info = (await retryReads(() => this.#client.xinfo('STREAM', this.#keys.inbox))) as unknown[];
-    const field = (name: string) => Number(info[info.indexOf(name) + 1]);
-    if (field('entries-added') !== field('length')) {
+  async assertWhole(signal: AbortSignal): Promise<void> {
+    const ask = () => this.#client.xinfo('STREAM', this.#keys.inbox).catch(absent);
+    const info = (await retryReads(ask, signal)) as unknown[] | undefined;
+    const field = (name: string) => (info ? Number(info[info.indexOf(name) + 1]) : 0);
+    if (!info || field('entries-added') !== field('length')) {
       throw new DepthcastError(
         'INBOX_TRIMMED',
         `the inbox holds ${field('length')} of ${field('entries-added')} inputs`,
@@ -72,11 +68,32 @@ export class InboxReader {
     }
   }
 
+  /**
+   * A recovery may go on from an input only if it is still there: a read after it checks the same.
+   *
+   * @throws DepthcastError `INBOX_TRIMMED`.
+   */
+  async assertHolds(id: string, signal: AbortSignal): Promise<void> {
+    if (id === INBOX_START) return;
+    const held = await retryReads(() => this.#client.xrange(this.#keys.inbox, id, id), signal);
+    if (held.length === 0) throw trimmed(id);
+  }
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#client.disconnect();
   }
+}
+
+function trimmed(id: string): DepthcastError {
+  return new DepthcastError('INBOX_TRIMMED', `input ${id} is no longer in the inbox, nor may be what followed it`);
+}
+
+/** A stream that does not exist answers XINFO with an error. */
+function absent(error: Error): undefined {
+  if (isReplyError(error) && error.message.includes('no such key')) return undefined;
+  throw error;
 }
 
 /** Orders two ids of the inbox. */

@@ -1,10 +1,12 @@
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { startRedis, TcpProxy, type TestRedis, until } from '@depthcast/testing';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { connectRedis, type RedisClient } from './connect.ts';
 import { InboxProducer } from './inbox-producer.ts';
 import { compareInboxIds, INBOX_START, type InboxEntry, InboxReader } from './inbox-reader.ts';
 import { partitionKeys } from './keys.ts';
-import { produce } from './scripts/produce.lua.ts';
 
 const keys = partitionKeys();
 const clock = (second: number) => ({ type: 'clock', tsRecvUs: 1, second }) as const;
@@ -59,9 +61,11 @@ describe('InboxProducer', () => {
     stop.push(() => proxy.close());
     const through = connectRedis(proxy.url);
     stop.push(() => through.disconnect());
-    const marks = [Buffer.from(produce.sha), Buffer.from(produce.lua)];
-    const swallowed = proxy.swallowReplyOf((request) => marks.some((mark) => request.includes(mark)), { count: 5 });
     const producer = new InboxProducer({ client: through, keys });
+    // The first writes tell it which process this is, and Redis the script.
+    producer.push(clock(0));
+    await producer.flush();
+    const swallowed = proxy.swallowReplyOf((request) => request.includes(keys.inbox), { count: 5 });
     for (let i = 1; i <= 300; i++) {
       producer.push(clock(i));
       if (i % 10 === 0) await new Promise((resolve) => setTimeout(resolve, 5));
@@ -69,8 +73,8 @@ describe('InboxProducer', () => {
     await producer.flush();
     expect(swallowed.swallowed).toBe(5);
     const entries = await stored();
-    expect(entries.length).toBeGreaterThan(300);
-    expect(applied(entries)).toEqual(Array.from({ length: 300 }, (_, i) => i + 1));
+    expect(entries.length).toBeGreaterThan(301);
+    expect(applied(entries)).toEqual(Array.from({ length: 301 }, (_, i) => i));
   });
 
   it('goes on after an outage of Redis', async () => {
@@ -85,19 +89,21 @@ describe('InboxProducer', () => {
     expect(applied(await stored())).toEqual([1, 2]);
   });
 
-  it('refuses what is beyond its bound, says so once, and says when it has room again', async () => {
-    const told: string[] = [];
+  it('refuses what is beyond its bound, and says once when it has room again', async () => {
+    let recovered = 0;
     const producer = new InboxProducer({
       client,
       keys,
       queueInputsMax: 10,
-      onOverflow: () => told.push('overflow'),
-      onRecovered: () => told.push('recovered'),
+      onRecovered: () => recovered++,
     });
     expect(Array.from({ length: 13 }, (_, i) => producer.push(clock(i))).filter((ok) => !ok)).toHaveLength(3);
     await producer.flush();
-    expect(told).toEqual(['overflow', 'recovered']);
+    expect(recovered).toBe(1);
     expect(await stored()).toHaveLength(10);
+    producer.push(clock(14));
+    await producer.flush();
+    expect(recovered).toBe(1);
   });
 
   it('adds nothing to an inbox that nobody reads', async () => {
@@ -118,6 +124,82 @@ describe('InboxProducer', () => {
     await client.xtrim(keys.inbox, 'MAXLEN', 0);
     await producer.flush();
     expect(await client.xlen(keys.inbox)).toBe(1);
+  });
+});
+
+describe('what InboxProducer keeps', () => {
+  const push = async (producer: InboxProducer, ...seconds: number[]) => {
+    for (const second of seconds) {
+      producer.push(clock(second));
+      await producer.flush();
+    }
+  };
+  /** Another Redis process takes over, without what has been written since `backup`. */
+  const failover = async (backup: string) => {
+    await redis.kill();
+    rmSync(redis.dir, { recursive: true });
+    cpSync(backup, redis.dir, { recursive: true });
+    await redis.start();
+  };
+  const backup = () => {
+    const dir = mkdtempSync(join(tmpdir(), 'depthcast-backup-'));
+    stop.push(() => rmSync(dir, { recursive: true }));
+    cpSync(redis.dir, dir, { recursive: true });
+    return dir;
+  };
+
+  it('is what a failover lost: it is sent again before anything newer, in its order', async () => {
+    const producer = new InboxProducer({ client, keys });
+    await push(producer, 1, 2);
+    const held = backup();
+    await push(producer, 3, 4);
+    const read = await stored();
+    expect(applied(read)).toEqual([1, 2, 3, 4]);
+    await failover(held);
+    await push(producer, 5, 6);
+    const entries = await stored();
+    // Even who had read no further than what this Redis kept sees each once, though the engine drops what comes late.
+    expect(applied(entries)).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(entries.map(({ second }) => second)).toEqual([1, 2, 1, 2, 3, 4, 5, 6]);
+    expect(producer.retainedInputs).toBe(6);
+  });
+
+  it('survives a second failover while it is being sent again', async () => {
+    const producer = new InboxProducer({ client, keys, inboxEntriesMax: 1_500 });
+    const empty = backup();
+    const seconds = Array.from({ length: 1_400 }, (_, i) => i + 1);
+    for (const second of seconds) producer.push(clock(second));
+    await producer.flush();
+    await failover(empty);
+    // The inbox counts as full after the first batch.
+    await client.eval("for i = 1, 1400 do redis.call('XADD', KEYS[1], '*', 'other', '{}') end", 1, keys.inbox);
+    producer.push(clock(1_401));
+    await until(() => producer.queuedInputs === 901);
+    await failover(empty);
+    await producer.flush();
+    expect(applied(await stored())).toEqual([...seconds, 1_401]);
+  });
+
+  it('is at most so many inputs, of at most 5 s in which Redis answered', async () => {
+    const now = jest.spyOn(performance, 'now');
+    stop.push(() => now.mockRestore());
+    const at = (ms: number) => now.mockReturnValue(ms);
+    const producer = new InboxProducer({ client, keys, retainedInputsMax: 7 });
+    at(0);
+    await push(producer, 1, 2, 3, 4, 5, 6, 7, 8, 9);
+    expect(producer.retainedInputs).toBe(7);
+    // Ten minutes without Redis age it by one second.
+    at(600_000);
+    await push(producer, 10);
+    expect(producer.retainedInputs).toBe(7);
+    for (let second = 601; second < 604; second++) {
+      at(second * 1_000);
+      await push(producer, second);
+    }
+    expect(producer.retainedInputs).toBe(7);
+    at(604_000);
+    await push(producer, 604);
+    expect(producer.retainedInputs).toBe(5);
   });
 });
 
@@ -147,6 +229,18 @@ describe('InboxReader', () => {
     expect(await reader.read('5-0', 1, signal)).toHaveLength(1);
     await client.xtrim(keys.inbox, 'MINID', '7-0');
     await expect(reader.read('6-0', 10, signal)).rejects.toMatchObject({ code: 'INBOX_TRIMMED' });
+  });
+
+  it('knows whether an input, and whether all of them, are still there', async () => {
+    const reader = open();
+    await expect(reader.assertWhole(signal)).rejects.toMatchObject({ code: 'INBOX_TRIMMED' });
+    for (const id of ['5-0', '6-0']) await client.xadd(keys.inbox, id, 'clock', '{}');
+    await reader.assertWhole(signal);
+    await reader.assertHolds('5-0', signal);
+    await reader.assertHolds(INBOX_START, signal);
+    await expect(reader.assertHolds('7-0', signal)).rejects.toMatchObject({ code: 'INBOX_TRIMMED' });
+    await client.xtrim(keys.inbox, 'MAXLEN', 1);
+    await expect(reader.assertWhole(signal)).rejects.toMatchObject({ code: 'INBOX_TRIMMED' });
   });
 
   it('orders ids by number', () => {

@@ -126,6 +126,7 @@ describe('LogReader', () => {
     const { seen, states } = follow(client);
     await append(10);
     await until(() => seen.length === 10);
+    await client.xadd(keys.inbox, '1-0', 'clock', '{}');
     await redis.restart();
     await append(10);
     await until(() => seen.length === 20);

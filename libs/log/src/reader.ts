@@ -92,7 +92,7 @@ export class LogReader {
           yield entries;
           continue;
         }
-        if (!(await this.#isBehind(cursor))) {
+        if (!(await this.#isBehind(cursor, signal))) {
           quietSince = undefined;
           enter('connected');
         } else if (quietSince === undefined) quietSince = Date.now();
@@ -109,8 +109,8 @@ export class LogReader {
   }
 
   /** After a quiet second: does the tip say that there is more? @throws LogGapError when the log is another one. */
-  async #isBehind(cursor: Cursor): Promise<boolean> {
-    const tip = await retryReads(() => readTip(this.#client, this.#keys));
+  async #isBehind(cursor: Cursor, signal: AbortSignal): Promise<boolean> {
+    const tip = await retryReads(() => readTip(this.#client, this.#keys), signal);
     if (!tip) return false;
     if (tip.epoch < cursor.epoch) throw new LogGapError(cursor, { epoch: tip.epoch, offset: tip.offset });
     // Behind us in our own epoch: Redis lost its end. Its writer either restores the very same entries, which we

@@ -82,11 +82,20 @@ describe('LogWriter', () => {
     const writer = await startedWriter();
     await writer.append([event(1)], '1-0');
     const before = await readTip(client, keys);
+    for (const id of ['1-0', '2-0']) await client.xadd(keys.inbox, id, 'clock', '{}');
     await redis.restart();
     await writer.append([event(2)], '2-0');
     const after = await readTip(client, keys);
     expect(after).toMatchObject({ epoch: before?.epoch, offset: 2 });
     expect(after?.runId).not.toBe(before?.runId);
+  });
+
+  it('is fenced when Redis restarts without an input that it has applied', async () => {
+    const writer = await startedWriter();
+    await writer.append([event(1)], '1-0');
+    await client.xadd(keys.inbox, '1-0', 'clock', '{}');
+    await redis.restart();
+    await expect(writer.append([event(2)], '2-0')).rejects.toMatchObject({ code: 'FENCED' });
   });
 
   it('tells a new process that the epoch cannot go on after a restart of Redis', async () => {

@@ -3,8 +3,9 @@ import { Appender, fencedBy, type Position } from './appender.ts';
 import { isPassing, isReplyError, type RedisClient, retryReads } from './connect.ts';
 import type { PartitionKeys } from './keys.ts';
 import { runScript, type Script } from './script.ts';
+import { adopt } from './scripts/adopt.lua.ts';
 import { append } from './scripts/append.lua.ts';
-import { adopt, claim } from './scripts/claim.lua.ts';
+import { claim } from './scripts/claim.lua.ts';
 import { openEpoch } from './scripts/epoch.lua.ts';
 import { snapshot } from './scripts/snapshot.lua.ts';
 import { trim } from './scripts/trim.lua.ts';
@@ -20,6 +21,8 @@ export interface WriterOptions {
   /** Unique to this process start. */
   readonly writer: string;
   readonly logicVersion: string;
+  /** Ends the retries: what is under way is then left in doubt. */
+  readonly signal?: AbortSignal;
   /** Told when a write's outcome was unknown, and of refusals that pass; for logs and counters. */
   readonly onDoubt?: (what: string, error: Error) => void;
 }
@@ -71,8 +74,8 @@ export class LogWriter {
 
   /** Takes over: from here on whoever wrote before is fenced. */
   async claim(): Promise<Claimed> {
-    const { client, keys, writer } = this.#options;
-    const reply = (await retryReads(() => runScript(client, claim, [keys.log, keys.tip], [writer]))) as [
+    const { client, keys, writer, signal } = this.#options;
+    const reply = (await retryReads(() => runScript(client, claim, [keys.log, keys.tip], [writer]), signal)) as [
       string,
       string,
       string[],
@@ -98,7 +101,7 @@ export class LogWriter {
     await this.#write(
       openEpoch,
       [keys.log, keys.tip, keys.snapshot],
-      [term === 0 ? '' : term, writer, reason, inboxId, logicVersion, state],
+      [term === 0 ? '' : term, term === 0 ? '' : previousEpoch, writer, reason, inboxId, logicVersion, state],
       (tip) => tip.writer === writer && tip.epoch > previousEpoch && tip.offset === 0,
     );
     const tip = await this.#tip();
@@ -169,6 +172,7 @@ export class LogWriter {
         throw fencedBy(reply);
       } catch (error) {
         if (error instanceof DepthcastError || (isReplyError(error) && !isPassing(error))) throw error;
+        if (this.#options.signal?.aborted) throw error;
         this.#options.onDoubt?.(lua.name, error as Error);
       }
       await new Promise((resolve) => setTimeout(resolve, waitMs));
@@ -177,15 +181,17 @@ export class LogWriter {
   }
 
   /** Another Redis process: go on only if it holds exactly what this process holds in memory. */
-  async #adopt({ epoch, term, offset, crc }: Position): Promise<boolean> {
-    const { client, keys, writer } = this.#options;
-    const args = [epoch, term, offset, crc, writer];
-    const reply = (await retryReads(() => runScript(client, adopt, [keys.log, keys.tip], args))) as string[];
+  async #adopt({ epoch, term, offset, crc, inboxId }: Position): Promise<boolean> {
+    const { client, keys, writer, signal } = this.#options;
+    const args = [epoch, term, offset, crc, writer, inboxId];
+    const run = () => runScript(client, adopt, [keys.log, keys.tip, keys.inbox], args);
+    const reply = (await retryReads(run, signal)) as string[];
     return reply[0] === 'OK';
   }
 
   async #tip(): Promise<Tip> {
-    const tip = await retryReads(() => readTip(this.#options.client, this.#options.keys));
+    const { client, keys, signal } = this.#options;
+    const tip = await retryReads(() => readTip(client, keys), signal);
     if (!tip) throw fencedBy(['FENCED', 'tip', 'a tip', 'none']);
     return tip;
   }

@@ -16,23 +16,3 @@ end
 return { run_id(), last_id(KEYS[1]), redis.call('HGETALL', KEYS[2]) }
 `,
 );
-
-/**
- * The living writer goes on in its epoch on another Redis process (a restart, a failover that lost nothing).
- * KEYS: log, tip. ARGV: epoch, term, offset, crc, writer: all of what it holds in memory must be what the tip says.
- */
-export const adopt = script(
-  'adopt',
-  `${TIP}${RUN_ID}${LAST_ID}
-local tip = read_tip(KEYS[2])
-if tip == nil then return fenced('tip', 'a tip', 'none') end
-local names = { 'epoch', 'term', 'offset', 'crc', 'writer' }
-for i = 1, #names do
-  if tip[names[i]] ~= ARGV[i] then return fenced(names[i], ARGV[i], tip[names[i]]) end
-end
-local last = last_id(KEYS[1])
-if last ~= ARGV[1] .. '-' .. ARGV[3] then return fenced('last-id', ARGV[1] .. '-' .. ARGV[3], last) end
-redis.call('HSET', KEYS[2], 'runId', run_id())
-return { 'OK', tip.offset }
-`,
-);

@@ -3,8 +3,8 @@ import { LAST_ID, RUN_ID, TIP } from './shared.lua.ts';
 
 /**
  * Opens a new timeline where continuity cannot be proven, together with the snapshot that its first recovery needs.
- * KEYS: log, tip, snapshot. ARGV: expected term ('' where there must be no tip), writer, reason, inbox id, logic
- * version, engine state.
+ * KEYS: log, tip, snapshot. ARGV: expected term and epoch ('' where there must be no tip), writer, reason, inbox id,
+ * logic version, engine state.
  *
  * The epoch is Redis' clock, or one more than the last; its offset 0 says what Redis really held before. Answers
  * `OK` and the epoch, or `FENCED`.
@@ -17,6 +17,10 @@ local term = tip and tip.term or ''
 -- check: term
 if term ~= ARGV[1] then return fenced('term', ARGV[1], term) end
 -- end
+-- check: epoch
+local epoch_before = tip and tip.epoch or ''
+if epoch_before ~= ARGV[2] then return fenced('epoch', ARGV[2], epoch_before) end
+-- end
 local last = last_id(KEYS[1])
 local held = last ~= '0-0'
 local before = math.max(tip and tonumber(tip.epoch) or 0, tonumber(string.match(last, '^(%d+)')))
@@ -25,13 +29,13 @@ local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local epoch = string.format('%.0f', math.max(now, before + 1))
 local previous = held and ('"' .. last .. '"') or 'null'
 redis.call('XADD', KEYS[1], epoch .. '-0', 'epoch',
-  '{"type":"epoch","epoch":' .. epoch .. ',"previous_tail":' .. previous .. ',"reason":"' .. ARGV[3] .. '"}')
+  '{"type":"epoch","epoch":' .. epoch .. ',"previous_tail":' .. previous .. ',"reason":"' .. ARGV[4] .. '"}')
 redis.call('HSET', KEYS[2], 'epoch', epoch, 'ordinal', tip and string.format('%.0f', tonumber(tip.ordinal) + 1) or '0',
-  'offset', '0', 'inboxId', ARGV[4], 'term', tip and tip.term or '1', 'writer', ARGV[2], 'runId', run_id(),
-  'crc', '0', 'logicVersion', ARGV[5])
+  'offset', '0', 'inboxId', ARGV[5], 'term', tip and tip.term or '1', 'writer', ARGV[3], 'runId', run_id(),
+  'crc', '0', 'logicVersion', ARGV[6])
 redis.call('HDEL', KEYS[3], 'previous.cursor', 'previous.inboxId', 'previous.logicVersion', 'previous.state')
-redis.call('HSET', KEYS[3], 'newest.cursor', epoch .. '-0', 'newest.inboxId', ARGV[4],
-  'newest.logicVersion', ARGV[5], 'newest.state', ARGV[6])
+redis.call('HSET', KEYS[3], 'newest.cursor', epoch .. '-0', 'newest.inboxId', ARGV[5],
+  'newest.logicVersion', ARGV[6], 'newest.state', ARGV[7])
 return { 'OK', epoch }
 `,
 );

@@ -30,8 +30,9 @@ if tonumber(ARGV[3]) > tonumber(tip.offset) then return { 'REFUSED', 'beyond the
 -- end
 local cursor = ARGV[1] .. '-' .. ARGV[3]
 local stored = redis.call('HMGET', KEYS[1], 'newest.cursor', 'newest.inboxId', 'newest.logicVersion', 'newest.state')
-if stored[1] == cursor then return { 'OK', cursor } end
-if stored[1] then
+if stored[1] == cursor and stored[3] == ARGV[5] then return { 'OK', cursor } end
+-- At the very cursor of another version's snapshot ours takes its place: a replay from it is ours to answer for.
+if stored[1] and stored[1] ~= cursor then
   -- check: behind
   local epoch, offset = string.match(stored[1], '^(%d+)-(%d+)$')
   if tonumber(epoch) > tonumber(ARGV[1]) or (epoch == ARGV[1] and tonumber(offset) > tonumber(ARGV[3])) then
@@ -46,7 +47,8 @@ redis.call('HSET', KEYS[1], 'newest.cursor', cursor, 'newest.inboxId', ARGV[4], 
 -- From here on what the log holds is this version's own, and may be compared with a replay.
 redis.call('HSET', KEYS[2], 'logicVersion', ARGV[5])
 for i = 4, #KEYS do redis.call('SET', KEYS[i], ARGV[i + 4]) end
-if stored[2] then redis.call('XTRIM', KEYS[3], 'MINID', stored[2]) end
+local keep = redis.call('HGET', KEYS[1], 'previous.inboxId') or stored[2]
+if keep then redis.call('XTRIM', KEYS[3], 'MINID', keep) end
 return { 'OK', cursor }
 `,
 );

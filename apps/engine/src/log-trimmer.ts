@@ -1,0 +1,57 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { LogWriter, PartitionKeys, RedisClient } from '@depthcast/log';
+
+export interface LogTrimmerOptions {
+  readonly client: RedisClient;
+  readonly keys: PartitionKeys;
+  readonly writer: LogWriter;
+  readonly logBytesMax: number;
+  readonly onTrimmed?: (entries: number) => void;
+}
+
+const CHECK_MS = 2_000;
+/** Trims to this part of the bound, so that not every check trims. */
+const TRIM_TO = 0.9;
+/** Out of memory: half of it goes, whatever the bound is, or the next batch stands at the same wall. */
+const TRIM_TO_WHEN_FULL = 0.5;
+
+/**
+ * Keeps the log within its bound. It runs beside the engine's loop, not in it: when Redis is out of memory the loop
+ * stands at an append that is refused again and again, and only this can make room.
+ */
+export class LogTrimmer {
+  readonly #options: LogTrimmerOptions;
+  #outOfMemory = false;
+  #wake: AbortController | undefined;
+
+  constructor(options: LogTrimmerOptions) {
+    this.#options = options;
+  }
+
+  /** A write was refused for want of memory. */
+  onOutOfMemory(): void {
+    this.#outOfMemory = true;
+    this.#wake?.abort();
+  }
+
+  /** Until `signal` aborts. Errors end nothing: whoever is fenced learns it from its appends. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#check().catch(() => {});
+      this.#wake = new AbortController();
+      await sleep(CHECK_MS, undefined, { signal: AbortSignal.any([signal, this.#wake.signal]) }).catch(() => {});
+    }
+  }
+
+  async #check(): Promise<void> {
+    const { client, keys, writer, logBytesMax, onTrimmed } = this.#options;
+    const [length, bytes] = await Promise.all([client.xlen(keys.log), client.memory('USAGE', keys.log, 'SAMPLES', 5)]);
+    if (!bytes) return;
+    const full = this.#outOfMemory;
+    this.#outOfMemory = false;
+    if (!full && bytes <= logBytesMax) return;
+    const keep = full ? TRIM_TO_WHEN_FULL : (TRIM_TO * logBytesMax) / bytes;
+    const trimmed = await writer.trim(Math.floor(length * Math.min(keep, TRIM_TO)));
+    onTrimmed?.(trimmed);
+  }
+}
