@@ -30,7 +30,7 @@ describe('a recorded capture, through ingest, engine and gateway as processes', 
         stack = await TestStack.start({
           ingest: { SOURCE: 'replay', REPLAY_FILE: path, REPLAY_SPEED: 'max' },
           // One snapshot at the start and none after it: the whole inbox stays to be compared with.
-          engine: { SNAPSHOT_EVERY_MS: '3600000' },
+          engine: { SNAPSHOT_EVERY_MS: '3600000', SNAPSHOT_EVERY_EVENTS: '1000000000' },
         });
         const { client, keys } = stack;
         const { inputs: sent } = await stack.ingest.line((line) => line.msg === 'the capture is over', 120_000);

@@ -12,6 +12,8 @@ const schema = z.object({
   LOG_LEVEL: settings.logLevel(),
   /** At most this much of Redis' memory for the log of one partition; older entries go. */
   LOG_BYTES_MAX: settings.integer({ min: MIB, max: 1024 * 1024 * MIB, default: 512 * MIB, unit: 'bytes' }),
+  /** A snapshot is also due after so many events: the log can only be trimmed up to the older one. */
+  SNAPSHOT_EVERY_EVENTS: settings.integer({ min: 1_000, max: 1_000_000_000, default: 50_000, unit: 'events' }),
   /** How often the state is stored: a recovery replays at most this long. */
   SNAPSHOT_EVERY_MS: settings.integer({ min: 100, max: 3_600_000, default: 10_000, unit: 'ms' }),
 });

@@ -38,12 +38,15 @@ function startEngine(
     snapshotEveryEvents?: number;
     logBytesMax?: number;
     market?: Partial<MarketOptions>;
+    /** Wait for the lease, as engines do; by default it counts as expired, so that takeovers need no waiting. */
+    standBy?: boolean;
   } = {},
 ) {
   const connection = connectRedis(redis.url);
   const abort = new AbortController();
   let recovered: Recovered | undefined;
   let snapshots = 0;
+  let waited = false;
   const loop = new EngineLoop({
     client: connection,
     keys,
@@ -56,18 +59,25 @@ function startEngine(
       recovered: (facts) => {
         recovered = facts;
       },
+      standby: () => {
+        waited = true;
+      },
       snapshotted: () => {
         snapshots++;
       },
     },
   });
-  const ended = loop.run(abort.signal).then(
-    () => undefined,
-    (error: Error & { code?: string }) => error,
-  );
+  const expired = options.standBy ? Promise.resolve(0) : client.del(keys.leader);
+  const ended = expired
+    .then(() => loop.run(abort.signal))
+    .then(
+      () => undefined,
+      (error: Error & { code?: string }) => error,
+    );
   const engine = {
     ended,
     snapshots: () => snapshots,
+    waits: () => waited,
     ready: async () => {
       let failure: Error | undefined;
       void ended.then((error) => {
@@ -191,6 +201,42 @@ describe('the engine', () => {
     await caughtUp();
     await contiguous();
     expect((await readTip(client, keys))?.epoch).toBe(epoch);
+  });
+
+  it('stands by while another one appends, and takes over when that one leaves or is silent', async () => {
+    const first = startEngine({ standBy: true });
+    await first.ready();
+    const second = startEngine({ standBy: true });
+    await until(() => second.waits());
+    await produce(start('BTCUSD'));
+    await produce(flow('BTCUSD', 50));
+    await caughtUp();
+    expect((await readTip(client, keys))?.term).toBe(1);
+    await first.stop();
+    expect(await second.ready()).toMatchObject({ newEpoch: undefined });
+    const third = startEngine({ standBy: true });
+    await until(() => third.waits());
+    await client.del(keys.leader);
+    expect(await third.ready()).toMatchObject({ newEpoch: undefined });
+    await produce(flow('BTCUSD', 50));
+    expect(await second.ended).toMatchObject({ code: 'FENCED' });
+    await caughtUp();
+    await contiguous();
+  });
+
+  it('applies no input twice when the tip was deleted by hand, and continues no timeline', async () => {
+    const first = startEngine();
+    await first.ready();
+    await produce(start('BTCUSD'));
+    await produce(flow('BTCUSD', 50));
+    await caughtUp();
+    const length = await client.xlen(keys.log);
+    await first.stop();
+    await client.del(keys.tip);
+    expect(await startEngine().ready()).toMatchObject({ newEpoch: 'tip_lost' });
+    const added = (await entries(keys.log)).slice(length);
+    expect(added.map(({ topic }) => topic)).toEqual(['epoch', 'engine']);
+    expect(JSON.parse(added[0]?.payload as string).previous_tail).toBeNull();
   });
 
   it('recovers from its last snapshot alone after it was stopped, and replays nothing', async () => {

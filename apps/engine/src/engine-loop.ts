@@ -3,6 +3,7 @@ import {
   INBOX_START,
   type InboxEntry,
   InboxReader,
+  Lease,
   LogWriter,
   type PartitionKeys,
   type RedisClient,
@@ -19,8 +20,8 @@ export interface EngineLoopOptions {
   readonly writer: string;
   readonly logBytesMax: number;
   readonly snapshotEveryMs: number;
-  /** A snapshot is also due after so many events: the log cannot be trimmed past the older one. Default 50,000. */
-  readonly snapshotEveryEvents?: number;
+  /** A snapshot is also due after so many events: the log cannot be trimmed past the older one. */
+  readonly snapshotEveryEvents: number;
   /** The market's thresholds; a change of them is a change of its logic. */
   readonly market?: Partial<MarketOptions>;
   readonly observer?: EngineObserver;
@@ -28,6 +29,8 @@ export interface EngineLoopOptions {
 
 /** What happens in the loop, for logs and metrics. */
 export interface EngineObserver {
+  /** Another engine appends; this one waits for its lease to end. */
+  standby?(holder: string): void;
   recovered?(recovered: Recovered, cursor: Cursor): void;
   applied?(inputs: number, events: number, rejectedInputs: number): void;
   /** An `anomaly` event is about to be appended. */
@@ -40,7 +43,6 @@ export interface EngineObserver {
 
 /** Inputs of one read: about 1,500 events, so one or two appends. */
 const READ_INPUTS_MAX = 500;
-const SNAPSHOT_EVERY_EVENTS = 50_000;
 
 /**
  * Inbox to log, for ever: read a batch, apply it, append what came out, while the next batch is being read. An append
@@ -93,7 +95,14 @@ export class EngineLoop {
     const end = () => this.#ending.abort();
     signal.addEventListener('abort', end, { once: true });
     const trimming = this.#trimmer.run(this.#ending.signal);
+    const lease = new Lease({
+      client,
+      keys,
+      id: this.#options.writer,
+      ...(observer?.standby ? { onStandby: (holder) => observer.standby?.(holder) } : {}),
+    });
     try {
+      await lease.acquire(signal);
       const market = marketOptions(this.#options.market);
       const recovered = await recover({ client, keys, writer: this.#writer, market, signal });
       // Stored before anything is appended: from here on every output in the log is this version's own.
@@ -103,6 +112,7 @@ export class EngineLoop {
       await this.#follow(recovered, signal);
     } finally {
       end();
+      await lease.release();
       await trimming;
     }
   }
@@ -183,7 +193,7 @@ export class EngineLoop {
   }
 
   #isSnapshotDue(): boolean {
-    const { snapshotEveryMs, snapshotEveryEvents = SNAPSHOT_EVERY_EVENTS } = this.#options;
+    const { snapshotEveryMs, snapshotEveryEvents } = this.#options;
     return Date.now() - this.#snapshotAt >= snapshotEveryMs || this.#eventsSinceSnapshot >= snapshotEveryEvents;
   }
 
@@ -196,7 +206,9 @@ export class EngineLoop {
     if (cursor === this.#snapshotCursor) return;
     const began = performance.now();
     const state = market.snapshot();
-    const books = market.books().map(({ symbol, book }) => ({ symbol, state: JSON.stringify(book) }));
+    const books = market
+      .books()
+      .map(({ symbol, book }) => ({ symbol, state: JSON.stringify(book), isSynced: book.status !== 'gap' }));
     await this.#writer.storeSnapshot({ inboxId, state, books });
     this.#snapshotCursor = cursor;
     this.#options.observer?.snapshotted?.(this.#writer.cursor, state.length, performance.now() - began);

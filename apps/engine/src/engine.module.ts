@@ -59,8 +59,10 @@ class EngineService implements OnApplicationBootstrap, OnApplicationShutdown {
       writer: randomUUID(),
       logBytesMax: this.config.LOG_BYTES_MAX,
       snapshotEveryMs: this.config.SNAPSHOT_EVERY_MS,
+      snapshotEveryEvents: this.config.SNAPSHOT_EVERY_EVENTS,
       market: this.config.market,
       observer: {
+        standby: (holder) => this.logger.info({ holder }, 'standing by: another engine appends'),
         recovered: (recovered, cursor) => {
           const { market, ...facts } = recovered;
           this.logger.info(
@@ -94,7 +96,7 @@ class EngineService implements OnApplicationBootstrap, OnApplicationShutdown {
     const now = Date.now();
     if (now - this.#doubtLoggedAt < DOUBT_LOG_MS) return;
     this.#doubtLoggedAt = now;
-    this.logger.warn({ what, err: error.message }, 'Redis does not answer; retrying');
+    this.logger.warn({ what, err: error.message }, 'Redis refuses or does not answer; retrying');
   }
 }
 

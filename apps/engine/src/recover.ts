@@ -49,30 +49,41 @@ export async function recover(options: RecoverOptions): Promise<Recovered> {
   const { client, keys, writer } = options;
   const fresh = () => new Market(options.market);
   const { tip, broken } = await writer.claim();
-  if (!tip) return openEpoch(writer, fresh(), INBOX_START, 'start', 0, 0);
+  if (!tip) return start(options, fresh());
 
   const snapshots = await retryReads(() => readSnapshots(client, keys));
-  const start = newestReadable(snapshots, tip, options.market);
-  if (!start) return openEpoch(writer, fresh(), INBOX_START, 'snapshot_unreadable', 0, 0);
+  const found = newestReadable(snapshots, tip, options.market);
+  if (!found) return openEpoch(writer, fresh(), INBOX_START, 'snapshot_unreadable', 0, 0);
 
-  const replay = new Replay(options, tip, start.snapshot, start.market);
+  const replay = new Replay(options, tip, found.snapshot, found.market);
   // A replaced log holds other entries than the tip speaks of: there is nothing to compare with.
-  const compare = broken !== 'log_replaced' && sameLogic(start.snapshot, tip, start.market);
+  const compare = broken !== 'log_replaced' && sameLogic(found.snapshot, tip, found.market);
   try {
     await replay.run(compare);
   } catch (error) {
     if (!(error instanceof DepthcastError) || error.code !== 'INBOX_TRIMMED') throw error;
     // Inputs are missing. Whatever is still there is applied once more by (src, seq), and venues resync.
-    return openEpoch(writer, start.market, INBOX_START, 'inbox_trimmed', replay.inputs, replay.events);
+    return openEpoch(writer, found.market, INBOX_START, 'inbox_trimmed', replay.inputs, replay.events);
   }
-  if (broken) return openEpoch(writer, start.market, tip.inboxId, broken, replay.inputs, replay.events);
+  if (broken) return openEpoch(writer, found.market, tip.inboxId, broken, replay.inputs, replay.events);
   return {
-    market: start.market,
+    market: found.market,
     inboxId: replay.inboxId,
     newEpoch: undefined,
     replayedInputs: replay.inputs,
     comparedEvents: replay.events,
   };
+}
+
+/**
+ * No tip. With no log either, this is the first start, and whatever is in the inbox is new. A log without a tip has
+ * been tampered with: which inputs it has seen nobody can say, so none of them is applied again.
+ */
+async function start({ client, keys, writer }: RecoverOptions, market: Market): Promise<Recovered> {
+  const tampered = (await retryReads(() => client.exists(keys.log))) > 0;
+  if (!tampered) return openEpoch(writer, market, INBOX_START, 'start', 0, 0);
+  const [last] = await retryReads(() => client.xrevrange(keys.inbox, '+', '-', 'COUNT', 1));
+  return openEpoch(writer, market, last?.[0] ?? INBOX_START, 'tip_lost', 0, 0);
 }
 
 /** Outputs are comparable within one logic version only. */

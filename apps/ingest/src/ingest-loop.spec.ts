@@ -27,8 +27,19 @@ const brief = (input: UnstampedInput): string =>
 function rig() {
   const inputs = new Subject<UnstampedInput>();
   const resyncs: string[] = [];
-  const venue: Venue = { name: 'test', inputs: () => inputs, resync: (reason) => void resyncs.push(reason) };
-  const state = { room: true, closed: false, epoch: undefined as number | undefined, redisDown: false };
+  const venue: Venue = {
+    name: 'test',
+    inputs: () => inputs,
+    resync: (reason, only) => void resyncs.push(only ? `${reason}: ${[...only]}` : reason),
+  };
+  const state = {
+    unsynced: undefined as { cursor: string; symbols: string[] } | undefined,
+    room: true,
+    closed: false,
+    epoch: undefined as number | undefined,
+    runId: 'a',
+    redisDown: false,
+  };
   const pushed: string[] = [];
   let dropped = 0;
   let fatal: unknown;
@@ -45,8 +56,9 @@ function rig() {
     },
     readTip: async () => {
       if (state.redisDown) throw new Error('Connection is closed.');
-      return state.epoch === undefined ? undefined : { epoch: state.epoch };
+      return state.epoch === undefined ? undefined : { epoch: state.epoch, runId: state.runId };
     },
+    readUnsynced: async () => state.unsynced,
     onInput: () => {},
     onDropped: () => dropped++,
     onFatal: (error) => {
@@ -97,6 +109,24 @@ describe('the ingest loop', () => {
     await loop.stop();
   });
 
+  it('resyncs once when the log goes on in another Redis process', async () => {
+    const { resyncs, state, loop } = rig();
+    state.epoch = 1_000;
+    loop.start();
+    await sleep(20);
+    expect(resyncs).toEqual([]);
+    state.runId = 'b';
+    await until(() => resyncs.length > 0);
+    await sleep(20);
+    expect(resyncs).toEqual(['another Redis process']);
+    state.runId = 'c';
+    state.epoch = 2_000;
+    await until(() => resyncs.length > 1);
+    await sleep(20);
+    expect(resyncs).toEqual(['another Redis process', 'new epoch']);
+    await loop.stop();
+  });
+
   it('on stop leaves the venue, says that its feeds are down, and waits for the sink', async () => {
     const { inputs, state, pushed, loop } = rig();
     loop.start();
@@ -113,5 +143,21 @@ describe('the ingest loop', () => {
     inputs.error(new Error('no such symbol'));
     expect(fatal()).toEqual(new Error('no such symbol'));
     return loop.stop();
+  });
+
+  it('starts a book anew when two snapshots of the engine in a row show a gap that we know nothing of', async () => {
+    const { inputs, resyncs, state, loop } = rig();
+    loop.start();
+    inputs.next(definition('A'));
+    inputs.next(definition('B'));
+    state.unsynced = { cursor: '1-1', symbols: ['A', 'elsewhere'] };
+    await sleep(30);
+    expect(resyncs).toEqual([]);
+    state.unsynced = { cursor: '1-2', symbols: ['A', 'B', 'elsewhere'] };
+    await until(() => resyncs.length > 0);
+    expect(resyncs).toEqual(['the engine has a gap: A']);
+    await sleep(30);
+    expect(resyncs).toHaveLength(1);
+    await loop.stop();
   });
 });

@@ -13,10 +13,20 @@ export interface InputSink {
   close(): Promise<void>;
 }
 
+/** What tells whether the log is still the one that it was. */
+type SeenTip = Pick<Tip, 'epoch' | 'runId'>;
+
+interface Unsynced {
+  readonly cursor: string;
+  readonly symbols: readonly string[];
+}
+
 export interface IngestLoopOptions {
   readonly venue: Venue;
   readonly sink: InputSink;
-  readonly readTip: () => Promise<Pick<Tip, 'epoch'> | undefined>;
+  readonly readTip: () => Promise<SeenTip | undefined>;
+  /** Symbols whose book the engine could not keep in step, as of its newest snapshot. */
+  readonly readUnsynced: () => Promise<Unsynced | undefined>;
   /** Each input that was handed to the sink. */
   readonly onInput: (input: UnstampedInput) => void;
   /** An input that was dropped because the queue is full. */
@@ -28,17 +38,19 @@ export interface IngestLoopOptions {
 }
 
 /**
- * Drives a venue into the inbox. Two things break the books' continuity, and both end in a resync: inputs had to be
- * dropped because Redis did not take them, or the log began a new epoch and may not know what the books knew.
+ * Drives a venue into the inbox. What may break the books' continuity ends in a resync: inputs had to be dropped
+ * because Redis did not take them; the log began a new epoch and may not know what the books knew; or the log goes on
+ * in another Redis process, which may have lost more inputs than the sink has sent again.
  */
 export class IngestLoop {
   readonly #options: IngestLoopOptions;
   readonly #symbols = new Set<string>();
   #subscription: Subscription | undefined;
   #tipTimer: NodeJS.Timeout | undefined;
-  #epoch: number | undefined;
+  #tip: SeenTip | undefined;
   #dropping = false;
   #stopped = false;
+  #unsynced: Unsynced | undefined;
 
   constructor(options: IngestLoopOptions) {
     this.#options = options;
@@ -87,17 +99,39 @@ export class IngestLoop {
   async #pollTip(): Promise<void> {
     // Redis out of reach changes nothing here: the producer keeps the inputs, and the next poll asks again.
     const tip = await this.#options.readTip().catch(() => undefined);
+    const unsynced = await this.#options.readUnsynced().catch(() => undefined);
     if (this.#stopped) return;
-    if (tip) this.#onEpoch(tip.epoch);
+    if (tip) this.#onTip(tip);
+    if (unsynced) this.#onUnsynced(unsynced);
     this.#tipTimer = setTimeout(() => void this.#pollTip(), this.#options.tipPollMs ?? TIP_POLL_MS);
   }
 
-  /** The first epoch we see is no news: an engine that starts after us reads the inbox from its beginning. */
-  #onEpoch(epoch: number): void {
-    const known = this.#epoch;
-    this.#epoch = epoch;
-    if (known === undefined || known === epoch) return;
-    this.#options.info('the log began a new epoch', { epoch, before: known });
-    this.#options.venue.resync('new epoch');
+  /** The first tip we see is no news: an engine that starts after us reads the inbox from its beginning. */
+  #onTip({ epoch, runId }: SeenTip): void {
+    const known = this.#tip;
+    this.#tip = { epoch, runId };
+    if (known === undefined) return;
+    if (known.epoch !== epoch) {
+      this.#options.info('the log began a new epoch', { epoch, before: known.epoch });
+      this.#options.venue.resync('new epoch');
+    } else if (known.runId !== runId) {
+      this.#options.info('the log goes on in another Redis process', { runId, before: known.runId });
+      this.#options.venue.resync('another Redis process');
+    }
+  }
+
+  /**
+   * A book may lose step behind our back: an input was lost, or somebody else sent one. Our own view of it is then
+   * that all is well, so the engine's counts. Twice in a row, since a sync takes its time.
+   */
+  #onUnsynced(unsynced: Unsynced): void {
+    const before = this.#unsynced;
+    if (before?.cursor === unsynced.cursor) return;
+    this.#unsynced = unsynced;
+    const lost = unsynced.symbols.filter((symbol) => this.#symbols.has(symbol) && before?.symbols.includes(symbol));
+    if (lost.length === 0) return;
+    this.#unsynced = undefined;
+    this.#options.info('books have lost step behind us', { symbols: lost.slice(0, 20) });
+    this.#options.venue.resync('the engine has a gap', new Set(lost));
   }
 }

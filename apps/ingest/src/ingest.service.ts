@@ -1,4 +1,12 @@
-import { checkRedis, connectRedis, InboxProducer, partitionKeys, type RedisClient, readTip } from '@depthcast/log';
+import {
+  checkRedis,
+  connectRedis,
+  InboxProducer,
+  partitionKeys,
+  type RedisClient,
+  readTip,
+  readUnsynced,
+} from '@depthcast/log';
 import { fatal, Metrics, Readiness } from '@depthcast/ops';
 import { type InputType, inputSchemas } from '@depthcast/protocol';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
@@ -59,6 +67,7 @@ export class IngestService implements OnApplicationBootstrap, OnApplicationShutd
       venue,
       sink: producer,
       readTip: () => readTip(client, keys),
+      readUnsynced: () => readUnsynced(client, keys),
       onInput: (input) => inputs[input.type].inc(),
       onDropped: () => dropped.inc({ venue: SOURCE }),
       onFatal: (error) => fatal(this.#logger, error),

@@ -107,7 +107,7 @@ const snapshotKeys = [keys.snapshot, keys.tip, keys.inbox];
 const snapshotArgs = (change: Partial<Record<'epoch' | 'term' | 'offset', string | number>> = {}) => {
   const { epoch, offset } = writer.cursor;
   const current = { epoch, term: 1, offset, ...change };
-  return [current.epoch, current.term, current.offset, '1-0', '1', 'state', '[]'];
+  return [current.epoch, current.term, current.offset, '1-0', '1', 'state', '[]', '[]'];
 };
 
 const snapshotCases: Record<string, { prepare: () => Promise<(string | number)[]>; reply: string }> = {
@@ -272,7 +272,10 @@ describe('epoch.lua', () => {
     const ahead = Date.now() + 10 * 365 * 86_400_000;
     await client.del(keys.log);
     await client.xadd(keys.log, `${ahead}-3`, 'trade:BTCUSD', '{}');
-    const cursor = await writer.openEpoch('log_replaced', '1-0', 's');
+    await client.hset(keys.tip, 'epoch', ahead);
+    const next = new LogWriter({ client, keys, writer: 'w2', logicVersion: '1' });
+    await next.claim();
+    const cursor = await next.openEpoch('log_replaced', '1-0', 's');
     expect(cursor).toEqual({ epoch: ahead + 1, offset: 0 });
     const [[, fields]] = (await client.xrevrange(keys.log, '+', '-', 'COUNT', 1)) as [[string, string[]]];
     expect(JSON.parse(fields[1] as string)).toEqual({

@@ -40,7 +40,7 @@ describe('on a Redis Cluster', () => {
       await writer.storeSnapshot({
         inboxId: input?.id ?? '',
         state: '{}',
-        books: [{ symbol: 'BTCUSD', state: '{"a":1}' }],
+        books: [{ symbol: 'BTCUSD', state: '{"a":1}', isSynced: true }],
       });
       expect(await readBooks(client, keys)).toEqual([{ symbol: 'BTCUSD', cursor: writer.cursor, state: '{"a":1}' }]);
 

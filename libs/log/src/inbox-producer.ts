@@ -2,9 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { inputTopic, type UnstampedInput } from '@depthcast/protocol';
 import type { RedisClient } from './connect.ts';
 import type { PartitionKeys } from './keys.ts';
-import { runScript, script } from './script.ts';
+import { runScript } from './script.ts';
 import { produce } from './scripts/produce.lua.ts';
-import { RUN_ID } from './scripts/shared.lua.ts';
 
 export interface InboxProducerOptions {
   readonly client: RedisClient;
@@ -28,18 +27,6 @@ const RETRY_MS_MAX = 500;
 const RETAIN_MS = 5_000;
 /** What two acknowledgements may age the retained inputs: an outage is no time in which a loss could have shown. */
 const RETAIN_STEP_MS_MAX = 1_000;
-
-/**
- * {@link produce}, but only on the Redis process whose run id is the last ARGV; else `REPLACED` and the actual one.
- * In one step with the writing, since the engine drops a lost input once it has seen a later one of the same source.
- */
-const produceHere = script(
-  'produce_here',
-  `${RUN_ID}
-local known, here = table.remove(ARGV), run_id()
-if known ~= here then return { 'REPLACED', here } end
-${produce.lua}`,
-);
 
 /** Acknowledged inputs: topic, payload, topic, payload … */
 interface Retained {
@@ -152,9 +139,9 @@ export class InboxProducer {
     const batch = inputs.slice(0, BATCH_INPUTS_MAX * 2);
     const reply = (await runScript(
       client,
-      produceHere,
+      produce,
       [keys.inbox],
-      [this.#inboxEntriesMax, ...batch, this.#runId],
+      [this.#inboxEntriesMax, this.#runId, ...batch],
     )) as string[];
     const [outcome, detail = ''] = reply;
     if (outcome === 'REPLACED') {

@@ -5,8 +5,9 @@ export { EntryDecoder, followsEpoch, type LogEntry, LogGapError, previousTailOf,
 export { InboxProducer, type InboxProducerOptions } from './inbox-producer.ts';
 export { compareInboxIds, INBOX_START, type InboxEntry, InboxReader } from './inbox-reader.ts';
 export { CLUSTER_KEY, type PartitionKeys, partitionKeys } from './keys.ts';
+export { LEASE_MS, Lease, type LeaseOptions } from './lease.ts';
 export { type FollowOptions, type FollowState, LogReader } from './reader.ts';
-export { readBooks, readSnapshots, type StoredBook, type StoredSnapshot } from './snapshots.ts';
+export { readBooks, readSnapshots, readUnsynced, type StoredBook, type StoredSnapshot } from './snapshots.ts';
 export { Timeline } from './timeline.ts';
 export { cursorOf, readTip, type Tip } from './tip.ts';
 export { type Claimed, LogWriter, type SnapshotToStore, type WriterOptions } from './writer.ts';

@@ -9,6 +9,8 @@ export interface PartitionKeys {
   readonly tip: string;
   /** Hash: the last two engine snapshots. */
   readonly snapshot: string;
+  /** String with a time to live: the engine that appends. For efficiency only; the fence is what makes it safe. */
+  readonly leader: string;
   /** String: one book at a cursor. */
   book(symbol: string): string;
 }
@@ -24,6 +26,7 @@ export function partitionKeys(partition = 0): PartitionKeys {
     log: `${prefix}:log`,
     tip: `${prefix}:tip`,
     snapshot: `${prefix}:snapshot`,
+    leader: `${prefix}:leader`,
     book: (symbol) => `${prefix}:book:${symbol}`,
   };
 }

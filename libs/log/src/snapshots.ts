@@ -44,6 +44,18 @@ export async function readBooks(client: RedisClient, keys: PartitionKeys): Promi
   });
 }
 
+/**
+ * Symbols whose book did not follow its venue as of the newest snapshot, and the cursor of that. Undefined before the
+ * first one. How an ingest learns of a gap that arose behind it.
+ */
+export async function readUnsynced(
+  client: RedisClient,
+  keys: PartitionKeys,
+): Promise<{ readonly cursor: string; readonly symbols: readonly string[] } | undefined> {
+  const [cursor, unsynced] = await client.hmget(keys.snapshot, 'newest.cursor', 'unsynced');
+  return cursor && unsynced ? { cursor, symbols: JSON.parse(unsynced) as string[] } : undefined;
+}
+
 export function encodeBook(cursor: string, state: string): string {
   return `${cursor} ${state}`;
 }

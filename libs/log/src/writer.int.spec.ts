@@ -165,7 +165,11 @@ describe('a write whose reply is lost', () => {
           await writer.claim();
           await writer.openEpoch('start', '0-0', '{}');
           await writer.append([event(1)], '1-0');
-          await writer.storeSnapshot({ inboxId: '1-0', state: '{}', books: [{ symbol: 'BTCUSD', state: '{}' }] });
+          await writer.storeSnapshot({
+            inboxId: '1-0',
+            state: '{}',
+            books: [{ symbol: 'BTCUSD', state: '{}', isSynced: true }],
+          });
           await writer.trim(1000);
         }
       });

@@ -30,7 +30,8 @@ export interface WriterOptions {
 export interface SnapshotToStore {
   readonly inboxId: string;
   readonly state: string;
-  readonly books: readonly { symbol: string; state: string }[];
+  /** `isSynced`: false when the book has a gap; who feeds it looks at this. */
+  readonly books: readonly { symbol: string; state: string; isSynced: boolean }[];
 }
 
 /** What a claim found. */
@@ -131,11 +132,22 @@ export class LogWriter {
     const { keys, logicVersion } = this.#options;
     const { epoch, term, offset } = this.#appender.position;
     const symbols = stored.books.map((book) => book.symbol);
+    const unsynced = stored.books.filter((book) => !book.isSynced).map((book) => book.symbol);
     const books = stored.books.map((book) => encodeBook(`${epoch}-${offset}`, book.state));
     await this.#write(
       snapshot,
       [keys.snapshot, keys.tip, keys.inbox, ...symbols.map((symbol) => keys.book(symbol))],
-      [epoch, term, offset, stored.inboxId, logicVersion, stored.state, JSON.stringify(symbols), ...books],
+      [
+        epoch,
+        term,
+        offset,
+        stored.inboxId,
+        logicVersion,
+        stored.state,
+        JSON.stringify(symbols),
+        JSON.stringify(unsynced),
+        ...books,
+      ],
       // Storing the same cursor twice is answered OK, so a doubt is settled by sending again.
       () => false,
     );

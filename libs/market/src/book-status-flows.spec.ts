@@ -117,6 +117,59 @@ describe('a feed', () => {
   });
 });
 
+describe('a feed that passes from one producer to another', () => {
+  const begin = (producer: ScriptedInputs) => [producer.symbol(), producer.feed('down', 'not connected yet')];
+  const rolling = () => {
+    const market = new Market();
+    const [before, after] = [new ScriptedInputs('before'), new ScriptedInputs('after')];
+    const snapshot = () => before.snapshot(10, [['99', '1']], [['101', '1']]);
+    lines(market, ...begin(before), before.feed('up'), snapshot(), before.depth(11, 11, [], []));
+    return { market, before, after };
+  };
+  const restored = (market: Market) => Market.restore(market.snapshot());
+
+  it("is the new one's: the old one's farewell changes nothing", () => {
+    const { market, before, after } = rolling();
+    lines(market, ...begin(after), after.feed('up'), after.snapshot(20, [['99', '2']], [['101', '1']]));
+    for (const each of [market, restored(market)]) {
+      expect(lines(each, before.feed('down', 'ingest stopped'))).toEqual([]);
+      expect(lines(each, after.depth(21, 21, [['99', '3']], []))).toEqual(['book_change 21-21', 'bbo']);
+    }
+    expect(lines(market, after.feed('down'))).toEqual(['book_status stale', 'error']);
+  });
+
+  it('is in doubt while the new one is not connected: the book is stale until the old one is heard again', () => {
+    const { market, before, after } = rolling();
+    expect(lines(market, ...begin(after))).toEqual(['book_status stale', 'error']);
+    // Who died without a word is not heard again, and clocks are no sign of life.
+    expect(lines(market, after.clock(SCRIPT_SECOND), before.clock(SCRIPT_SECOND + 1), after.feed('down'))).toEqual([
+      'clock',
+      'clock',
+    ]);
+    expect(bookOf(market).status).toBe('stale');
+    for (const each of [market, restored(market)]) {
+      expect(lines(each, before.depth(12, 12, [['99', '4']], []))).toEqual([
+        'book_status synced',
+        'book_change 12-12',
+        'bbo',
+      ]);
+    }
+    expect(lines(market, after.feed('down'), before.depth(14, 14, [], []))).toEqual([
+      'book_status stale',
+      'error',
+      'book_status synced',
+      'book_status gap 13 14',
+    ]);
+    expect(lines(market, after.feed('down'), before.snapshot(12, [], []))).toEqual([
+      'book_status stale',
+      'error',
+      'book_status gap',
+      'book_status buffering',
+    ]);
+    expect(lines(market, before.feed('down'), before.snapshot(14, [], []))).toEqual(['book_status stale', 'error']);
+  });
+});
+
 describe('a symbol defined again', () => {
   it('the same keeps its book, also when tick and step are spelled otherwise', () => {
     const { market, inputs } = synced();

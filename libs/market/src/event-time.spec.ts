@@ -1,5 +1,6 @@
-import type { Input } from '@depthcast/protocol';
+import { type Input, parsePayload } from '@depthcast/protocol';
 import { describe, expect, it } from '@jest/globals';
+import { tsNs } from './event-writer.ts';
 import { Market } from './market.ts';
 import { SCRIPT_SECOND, ScriptedInputs } from './scripted-inputs.ts';
 
@@ -20,6 +21,12 @@ describe('event time', () => {
     expect(market.eventTimeUs).toBe(SCRIPT_SECOND * 1_000_000);
     expect(topics(market, b.clock(SCRIPT_SECOND + 3))).toEqual(['clock']);
     expect(market.eventTimeUs).toBe((SCRIPT_SECOND + 3) * 1_000_000);
+  });
+
+  it('of nothing yet is 0, which JSON does not write as 0000', () => {
+    expect([tsNs(0), tsNs(1)]).toEqual(['0', '1000']);
+    const [refusal] = new Market().applyEntry('nonsense', '{');
+    expect(parsePayload(refusal?.payload as string)).toMatchObject({ type: 'error', ts_ns: 0n });
   });
 
   it('is not poisoned by a venue that dates a message 2100', () => {

@@ -3,7 +3,7 @@ import { type BookStatus, eventTopic, type LogEvent, type Scale } from '@depthca
 
 const US_PER_MS = 1_000;
 
-/** Microseconds as the nanosecond literal of the wire, which is beyond what a Number holds. */
+/** Microseconds as the nanosecond literal of the wire, which is beyond what a Number holds. JSON knows no `0000`. */
 export function tsNs(us: number): string {
   return us === 0 ? '0' : `${us}000`;
 }

@@ -1,3 +1,4 @@
+export { tsNs } from './event-writer.ts';
 export { CLOCK_EVENTS_MAX, INPUT_CHARS_MAX, Market, type StoredBookState, SYMBOLS_MAX } from './market.ts';
 export {
   DEFAULT_MARKET_OPTIONS,

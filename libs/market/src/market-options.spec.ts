@@ -56,7 +56,7 @@ describe('the logic version', () => {
     const versions = [{}, { wideSpreadBps: 7 }, { wideSpreadBps: 8 }, { volumeSpikeFactor: 7 }].map(logicVersionOf);
     expect(new Set(versions).size).toBe(4);
     expect(versions[0]).toBe(LOGIC_VERSION);
-    expect(versions[1]).toMatch(/^2-[0-9a-f]{8}$/);
+    expect(versions[1]).toMatch(new RegExp(`^${LOGIC_VERSION}-[0-9a-f]{8}$`));
     expect(logicVersionOf({ wideSpreadBps: DEFAULT_MARKET_OPTIONS.wideSpreadBps })).toBe(LOGIC_VERSION);
     expect(new Market({ wideSpreadBps: 7 }).logicVersion).toBe(versions[1]);
   });

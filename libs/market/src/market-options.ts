@@ -2,7 +2,7 @@ import { crc32 } from '@depthcast/book';
 import { DepthcastError } from '@depthcast/protocol';
 
 /** Outputs are compared within one version only. It changes with every change of what the same inputs give. */
-export const LOGIC_VERSION = '2';
+export const LOGIC_VERSION = '3';
 
 /** Where the anomaly detectors draw their lines. What each is for is said where it is used, in folds/. */
 export interface MarketOptions {

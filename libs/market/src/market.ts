@@ -56,8 +56,9 @@ export interface StoredBookState {
  * The events of one input come in this order:
  * - `symbol`: `book_status`, when the symbol is new or no longer the same
  * - `feed`: `book_status`, and `error` when it went down
- * - `depth`: `book_change`, `bbo`, `market`, or `book_status` on a gap
- * - `depth_snapshot`: `book_change` (the whole, then what was buffered), `book_status`, `bbo`, `market`
+ * - `depth`: `book_change`, `bbo`, `market`, or `book_status` on a gap; before them `book_status` when the feed goes on
+ *   that another producer had put in doubt
+ * - `depth_snapshot`: that too, `book_change` (the whole, then what was buffered), `book_status`, `bbo`, `market`
  * - `quote`: `bbo`
  * - `trade`: `trade`, `market`, `anomaly` (large_trade)
  * - `clock`: `clock`, then of each symbol, in the order in which they were defined: `book_snapshot`, `kline` (from the
@@ -218,8 +219,8 @@ export class Market {
   #onSymbol(input: InputOf<'symbol'>): LogEvent[] {
     const prices = scaleOf(input.tick, 'tick');
     const sizes = scaleOf(input.step, 'step');
-    const { symbol, venue, depthRule, quotes } = input;
-    const definition: SymbolDefinition = { symbol, venue, depthRule, quotes };
+    const { symbol, venue, depthRule, quotes, src } = input;
+    const definition: SymbolDefinition = { symbol, venue, depthRule, quotes, src };
     const known = this.#symbols.get(symbol);
     const same =
       known !== undefined &&

@@ -33,11 +33,15 @@ export interface SymbolDefinition {
   readonly venue: string;
   readonly depthRule: DepthRule;
   readonly quotes: boolean;
+  /** The producer that defined it last. */
+  readonly src: string;
 }
 
 /** The scalar part of a symbol's state: everything but the book, the sync and the definition. Plain data. */
 export interface SymbolFold {
   status: BookStatus;
+  /** The producer whose feed is up: that of the last `up`, '' once it has said `down`. */
+  feedSrc: string;
   /** Last update id in the book. */
   last: number;
   /** Venue time of the last change of the book. */
@@ -60,6 +64,7 @@ export interface SymbolFold {
 export function emptyFold(): SymbolFold {
   return {
     status: 'buffering',
+    feedSrc: '',
     last: 0,
     tsEventUs: 0,
     market: '',
@@ -108,12 +113,21 @@ export class SymbolMarket {
   /**
    * `down`: the old book keeps serving, as stale, and depth that still trickles in is ignored, since `up` starts a
    * new sync anyway. Said once, however often a venue that cannot be reached is tried.
+   *
+   * The feed is that of the last producer to say `up`. When one takes over from another, in a rolling restart, the old
+   * one's `down` comes last and changes nothing. But a producer that has just defined the symbol and has no feed yet
+   * puts the other's in doubt, which may have died without a word: the book is stale until that one is heard again.
    */
   onFeed(input: InputOf<'feed'>): LogEvent[] {
     const { fold } = this;
     if (input.status === 'down') {
+      const own = fold.feedSrc === '' || fold.feedSrc === input.src;
+      if (!own && this.definition.src !== input.src) return [];
+      if (own) {
+        this.sync.reset();
+        fold.feedSrc = '';
+      }
       if (fold.status === 'stale') return [];
-      this.sync.reset();
       fold.status = 'stale';
       return [
         this.#writer.bookStatus(input.tsEventUs, 'stale', { reason: input.reason }),
@@ -121,6 +135,7 @@ export class SymbolMarket {
       ];
     }
     this.sync.reset();
+    fold.feedSrc = input.src;
     // A venue that was restarted may count its quotes anew.
     fold.quoteLast = NEVER;
     fold.status = 'buffering';
@@ -133,15 +148,16 @@ export class SymbolMarket {
       throw new DepthcastError('INPUT_INVALID', 'prev undefined is not a whole number ≥ 0, which usdm symbols need');
     }
     this.book.stage(bids, asks);
+    const events = this.#resume(input);
     if (this.fold.status === 'stale') return [];
     const diff: DepthDiff = { first, last, ...(prev === undefined ? {} : { prev }), tsEventUs, bids, asks };
     const verdict = this.sync.onDiff(diff);
     if (verdict.kind === 'gap') {
       this.fold.status = 'gap';
-      return [this.#writer.bookStatus(tsEventUs, 'gap', { expected: verdict.expected, got: verdict.got })];
+      events.push(this.#writer.bookStatus(tsEventUs, 'gap', { expected: verdict.expected, got: verdict.got }));
     }
-    if (verdict.kind !== 'apply') return [];
-    const events = [this.#applyStaged(diff, second)];
+    if (verdict.kind !== 'apply') return events;
+    events.push(this.#applyStaged(diff, second));
     this.#follow(tsEventUs, input.tsRecvUs, events);
     return events;
   }
@@ -150,13 +166,15 @@ export class SymbolMarket {
     const { book, fold } = this;
     const { last, tsEventUs } = input;
     book.stage(input.bids, input.asks);
+    const events = this.#resume(input);
     if (fold.status === 'stale') return [];
     const verdict = this.sync.onSnapshot(last);
-    if (verdict.kind === 'ignored') return [];
+    if (verdict.kind === 'ignored') return events;
     if (verdict.kind === 'refetch') {
       fold.status = 'buffering';
       const reason = `the snapshot is of update ${last}, older than the first buffered one, ${verdict.first}`;
-      return [this.#writer.bookStatus(tsEventUs, 'buffering', { reason })];
+      events.push(this.#writer.bookStatus(tsEventUs, 'buffering', { reason }));
+      return events;
     }
     book.commitReplace();
     this.folds.onBook();
@@ -165,7 +183,7 @@ export class SymbolMarket {
     fold.checksumSecond = second;
     const bids = ladderJson(book.bids, book.priceScale, book.sizeScale);
     const asks = ladderJson(book.asks, book.priceScale, book.sizeScale);
-    const events = [this.#writer.bookChange({ tsEventUs, first: last, last }, true, bids, asks, book.checksum())];
+    events.push(this.#writer.bookChange({ tsEventUs, first: last, last }, true, bids, asks, book.checksum()));
     for (const diff of verdict.replay) {
       // It was accepted when it was buffered, by the same scales.
       book.stage(diff.bids, diff.asks);
@@ -216,6 +234,14 @@ export class SymbolMarket {
       events.push(this.#writer.bookSnapshot(timeUs, fold.last, book));
     }
     this.folds.onClock(second, synced ? book : undefined, fold.market, events);
+  }
+
+  /** The feed that was put in doubt is there after all. */
+  #resume({ src, tsEventUs }: { src: string; tsEventUs: number }): LogEvent[] {
+    const { fold, sync } = this;
+    if (fold.status !== 'stale' || fold.feedSrc !== src) return [];
+    fold.status = sync.state;
+    return [this.#writer.bookStatus(tsEventUs, sync.state, { reason: 'the feed goes on' })];
   }
 
   /** Puts what is staged into the book and tells of it, with a checksum once a second of event time. */

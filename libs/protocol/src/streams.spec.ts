@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { parseStream, streamId } from './streams.ts';
+import { klineIntervals } from './events.ts';
+import { isView, logStreamEvents, logStreamTypes, parseStream, parseViewType, streamId } from './streams.ts';
 
 const defaults = { type: 'MBP', levels: 20 } as const;
 
@@ -16,8 +17,28 @@ describe('a stream definition', () => {
     expect(parseStream('BTCUSDT.P:MBP:1', defaults).symbol).toBe('BTCUSDT.P');
   });
 
+  it.each(logStreamTypes)('is SYMBOL:%s for events of the log, in any case', (type) => {
+    const stream = parseStream(`btc/usd:${type.toLowerCase()}`, defaults);
+    expect(stream).toEqual({ symbol: 'BTCUSD', type });
+    expect(streamId(stream)).toBe(`BTCUSD_${type}`);
+    expect(isView(stream)).toBe(false);
+  });
+
+  it('has a type for the klines of each interval', () => {
+    const intervals = logStreamTypes.map((type) => logStreamEvents[type]).filter((events) => 'interval' in events);
+    expect(intervals.map(({ interval }) => interval)).toEqual(klineIntervals);
+  });
+
+  it('takes the views alone for a default', () => {
+    expect(parseViewType(' mbo', 'data_type')).toBe('MBO');
+    expect(() => parseViewType('TRADES', 'data_type')).toThrow('data_type "TRADES" is not one of MBP, MBO');
+  });
+
   it.each([
-    ['BTCUSD:XYZ:5', 'type "XYZ" is not one of MBP, MBO'],
+    ['BTCUSD:XYZ:5', `type "XYZ" is not one of MBP, MBO, ${logStreamTypes.join(', ')}`],
+    ['BTCUSD:KLINE_2m', 'type "KLINE_2m" is not one of MBP, MBO, TRADES'],
+    ['BTCUSD:TRADES:5', '"BTCUSD:TRADES:5": TRADES takes no levels, write BTCUSD:TRADES'],
+    ['BTCUSD:L2:', 'L2 takes no levels'],
     ['BTCUSD:MBP:0', 'levels "0" is not a whole number from 1 to 1000'],
     ['BTCUSD:MBP:-1', 'levels "-1"'],
     ['BTCUSD:MBP:abc', 'levels "abc"'],

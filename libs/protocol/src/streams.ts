@@ -1,32 +1,75 @@
 import { DepthcastError } from './errors.ts';
+import type { EventType, KlineInterval } from './events.ts';
 import { normalizeSymbol, SYMBOL_PATTERN } from './symbols.ts';
 
-export const streamTypes = ['MBP', 'MBO'] as const;
-export type StreamType = (typeof streamTypes)[number];
+/** Views of a book, `SYMBOL:TYPE:LEVELS`: rendered by the gateway, always the newest. */
+export const viewTypes = ['MBP', 'MBO'] as const;
+export type ViewType = (typeof viewTypes)[number];
+
+export interface LogStreamEvents {
+  readonly types: readonly EventType[];
+  /** Only the klines of this interval. */
+  readonly interval?: KlineInterval;
+}
+
+/** Log-type streams, `SYMBOL:TYPE`: which of a symbol's events they give, each of them, as it stands in the log. */
+export const logStreamEvents = {
+  TRADES: { types: ['trade'] },
+  TICKER: { types: ['ticker'] },
+  KLINE_1m: { types: ['kline'], interval: '1m' },
+  KLINE_5m: { types: ['kline'], interval: '5m' },
+  KLINE_15m: { types: ['kline'], interval: '15m' },
+  KLINE_1h: { types: ['kline'], interval: '1h' },
+  KLINE_12h: { types: ['kline'], interval: '12h' },
+  KLINE_1d: { types: ['kline'], interval: '1d' },
+  BBO: { types: ['bbo'] },
+  ANALYTICS: { types: ['analytics'] },
+  /** The raw book: deltas after a snapshot, with checksums, and the book's status. */
+  L2: { types: ['book_change', 'book_status'] },
+} as const satisfies Record<string, LogStreamEvents>;
+export type LogStreamType = keyof typeof logStreamEvents;
+export const logStreamTypes = Object.keys(logStreamEvents) as LogStreamType[];
+
+export type StreamType = ViewType | LogStreamType;
+export const streamTypes: readonly StreamType[] = [...viewTypes, ...logStreamTypes];
 
 /** The most levels (MBP) or orders (MBO) a side that one view shows. */
 export const LEVELS_MAX = 1_000;
 export const LEVELS_DEFAULT = 20;
 
 /** A derived subscription, `SYMBOL:TYPE:LEVELS`. */
-export interface Stream {
+export interface ViewStream {
   readonly symbol: string;
-  readonly type: StreamType;
+  readonly type: ViewType;
   readonly levels: number;
 }
+
+/** A subscription to one symbol's events of the log, `SYMBOL:TYPE`. */
+export interface LogStream {
+  readonly symbol: string;
+  readonly type: LogStreamType;
+}
+
+export type Stream = ViewStream | LogStream;
 
 export interface StreamDefaults {
-  readonly type: StreamType;
+  readonly type: ViewType;
   readonly levels: number;
 }
 
-/** The seed's `stream_id`: `BTCUSD_MBP_5`. */
+export function isView(stream: Stream): stream is ViewStream {
+  return isViewType(stream.type);
+}
+
+/** The seed's `stream_id`: `BTCUSD_MBP_5`; without levels where there are none: `BTCUSD_TRADES`. */
 export function streamId(stream: Stream): string {
-  return `${stream.symbol}_${stream.type}_${stream.levels}`;
+  const id = `${stream.symbol}_${stream.type}`;
+  return isView(stream) ? `${id}_${stream.levels}` : id;
 }
 
 /**
- * Reads `SYMBOL:TYPE:LEVELS` (market-depth seed). TYPE and LEVELS may be left out for the defaults.
+ * Reads `SYMBOL:TYPE:LEVELS` (market-depth seed), or `SYMBOL:TYPE` of a log-type stream. TYPE and a view's LEVELS may
+ * be left out for the defaults.
  *
  * @throws DepthcastError `STREAM_INVALID` naming the part, what came and what is allowed.
  */
@@ -34,32 +77,24 @@ export function parseStream(definition: string, defaults: StreamDefaults): Strea
   const parts = definition.split(':');
   const [symbolText = '', typeText, levelsText] = parts;
   const symbol = normalizeSymbol(symbolText);
+  const invalid = `Invalid stream definition ${quote(definition)}`;
   if (parts.length > 3 || !SYMBOL_PATTERN.test(symbol)) {
-    throw new DepthcastError(
-      'STREAM_INVALID',
-      `Invalid stream definition ${quote(definition)}: write SYMBOL:TYPE:LEVELS`,
-    );
+    throw new DepthcastError('STREAM_INVALID', `${invalid}: write SYMBOL:TYPE:LEVELS`);
   }
-  return {
-    symbol,
-    type:
-      typeText === undefined
-        ? defaults.type
-        : parseStreamType(typeText, `Invalid stream definition ${quote(definition)}: type`),
-    levels:
-      levelsText === undefined
-        ? defaults.levels
-        : parseLevels(levelsText, `Invalid stream definition ${quote(definition)}: levels`),
-  };
+  const type = typeText === undefined ? defaults.type : parseType(typeText, streamTypes, `${invalid}: type`);
+  if (isViewType(type)) {
+    const levels = levelsText === undefined ? defaults.levels : parseLevels(levelsText, `${invalid}: levels`);
+    return { symbol, type, levels };
+  }
+  if (levelsText !== undefined) {
+    throw new DepthcastError('STREAM_INVALID', `${invalid}: ${type} takes no levels, write ${symbol}:${type}`);
+  }
+  return { symbol, type };
 }
 
 /** @throws DepthcastError `STREAM_INVALID`; `field` begins its message. */
-export function parseStreamType(text: string, field: string): StreamType {
-  const type = text.trim().toUpperCase();
-  const known = streamTypes.find((t) => t === type);
-  if (!known)
-    throw new DepthcastError('STREAM_INVALID', `${field} ${quote(text)} is not one of ${streamTypes.join(', ')}`);
-  return known;
+export function parseViewType(text: string, field: string): ViewType {
+  return parseType(text, viewTypes, field);
 }
 
 /** @throws DepthcastError `STREAM_INVALID`; `field` begins its message. */
@@ -69,6 +104,17 @@ export function parseLevels(text: string, field: string): number {
     throw new DepthcastError('STREAM_INVALID', `${field} ${quote(text)} is not a whole number from 1 to ${LEVELS_MAX}`);
   }
   return levels;
+}
+
+function parseType<T extends StreamType>(text: string, types: readonly T[], field: string): T {
+  const upper = text.trim().toUpperCase();
+  const known = types.find((type) => type.toUpperCase() === upper);
+  if (!known) throw new DepthcastError('STREAM_INVALID', `${field} ${quote(text)} is not one of ${types.join(', ')}`);
+  return known;
+}
+
+function isViewType(type: StreamType): type is ViewType {
+  return (viewTypes as readonly StreamType[]).includes(type);
 }
 
 function quote(text: string): string {

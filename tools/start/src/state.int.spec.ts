@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -61,7 +63,52 @@ describe('the Redis that npm start runs', () => {
   });
 });
 
+/** Another process that claims the folder and then holds it. */
+function anotherStart(): { said: Promise<string>; end: () => Promise<unknown> } {
+  const program = `
+    import { claimState } from ${JSON.stringify(new URL('state.ts', import.meta.url).href)};
+    console.log(await claimState(${JSON.stringify(dir)}, false).then(() => 'claimed', (error) => error.code));
+    setInterval(() => {}, 1_000);
+  `;
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const exited = once(child, 'exit');
+  const said = once(child.stdout.setEncoding('utf8'), 'data').then(([text]) => (text as string).trim());
+  return {
+    said,
+    end: () => {
+      child.kill('SIGKILL');
+      return exited;
+    },
+  };
+}
+
+const OWNER_GONE = { pid: 2 ** 22 + 1, began: '1' };
+
 describe('a state folder', () => {
+  it('is that of one start alone, though none has a Redis yet, until that one has ended', async () => {
+    writeFileSync(join(dir, 'owner.json'), JSON.stringify(OWNER_GONE));
+    const starts = [anotherStart(), anotherStart(), anotherStart()];
+    try {
+      const said = await Promise.all(starts.map((start) => start.said));
+      expect(said.toSorted()).toEqual(['STATE_IN_USE', 'STATE_IN_USE', 'claimed']);
+      await expect(claimState(dir, true)).rejects.toMatchObject({ code: 'STATE_IN_USE' });
+    } finally {
+      for (const start of starts) await start.end();
+    }
+    await claimState(dir, false);
+    forgetOwner(dir);
+  });
+
+  it('is not that of a process which got the pid of a start that was killed', async () => {
+    writeFileSync(join(dir, 'owner.json'), JSON.stringify({ pid: process.pid, began: '1' }));
+    const claimed = claimState(dir, false);
+    if (existsSync('/proc/self/stat')) await claimed;
+    else await expect(claimed).rejects.toMatchObject({ code: 'STATE_IN_USE' });
+    forgetOwner(dir);
+  });
+
   it('is refused while another start runs on it', async () => {
     await recordOwner(dir, redis.port);
     await expect(claimState(dir, true)).rejects.toMatchObject({
@@ -73,20 +120,29 @@ describe('a state folder', () => {
 
   it('is taken over from a start that was killed: the Redis it left is shut down first', async () => {
     await recordOwner(dir, redis.port);
-    const owner = { ...JSON.parse(readFileSync(join(dir, 'owner.json'), 'utf8')), pid: 2 ** 22 + 1 };
+    const owner = { ...JSON.parse(readFileSync(join(dir, 'owner.json'), 'utf8')), ...OWNER_GONE };
     writeFileSync(join(dir, 'owner.json'), JSON.stringify(owner));
     await claimState(dir, false);
     expect(await redis.exited).toBe(0);
     expect(existsSync(join(dir, 'appendonlydir'))).toBe(true);
+    forgetOwner(dir);
     await start();
   });
 
-  it('is not refused because of a stale note, and is emptied by --fresh', async () => {
+  it.each([JSON.stringify(OWNER_GONE), '', '{"pid"'])('is not refused because of a stale note %j', async (note) => {
+    writeFileSync(join(dir, 'owner.json'), note);
+    await claimState(dir, false);
+    expect(JSON.parse(readFileSync(join(dir, 'owner.json'), 'utf8'))).toMatchObject({ pid: process.pid });
+    forgetOwner(dir);
+  });
+
+  it('is emptied by --fresh', async () => {
     leave();
     redis.stop();
     await redis.exited;
     await claimState(dir, true);
     expect(existsSync(join(dir, 'appendonlydir'))).toBe(false);
+    expect(existsSync(join(dir, 'owner.json'))).toBe(true);
     forgetOwner(dir);
     await start();
   });

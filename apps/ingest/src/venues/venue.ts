@@ -5,11 +5,13 @@ import type { Observable } from 'rxjs';
  * Where market data comes from. A venue turns whatever its source speaks into inputs; everything peculiar to the
  * source stays in its folder. The contract:
  *
- * - per symbol, a `symbol` input comes before any other, then `feed` up, then data;
+ * - per symbol, a `symbol` input comes before any other, then `feed` up, then data; `feed` down right after it where
+ *   the source does not flow yet;
  * - `depth` and `depth_snapshot` carry the venue's own update ids and are passed on in the order received: who
  *   decides whether they join is the engine;
  * - whoever loses sight of the source says `feed` down at once, and `feed` up when it flows again;
- * - `clock` comes with each whole second;
+ * - `clock` comes with each whole second, but not before every symbol has been defined and its feed been told of: a book
+ *   of before the start would look alive;
  * - what is malformed is reported, never guessed at and never fatal.
  *
  * How to add one: docs/ADD_A_VENUE.md.
@@ -27,8 +29,9 @@ export interface Venue {
    * or we had to drop inputs. Synchronous up to `feed` up. Before the subscription it does nothing.
    *
    * @param reason for operators; at most 200 characters.
+   * @param only these symbols; all without it.
    */
-  resync(reason: string): void;
+  resync(reason: string, only?: ReadonlySet<string>): void;
 }
 
 /** What a venue tells its operators. */

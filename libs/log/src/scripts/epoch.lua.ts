@@ -22,7 +22,8 @@ local epoch_before = tip and tip.epoch or ''
 if epoch_before ~= ARGV[2] then return fenced('epoch', ARGV[2], epoch_before) end
 -- end
 local last = last_id(KEYS[1])
-local held = last ~= '0-0'
+-- Without a tip nobody can say which of the log's entries the coming state has seen: nothing is continued.
+local held = tip ~= nil and last ~= '0-0'
 local before = math.max(tip and tonumber(tip.epoch) or 0, tonumber(string.match(last, '^(%d+)')))
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)

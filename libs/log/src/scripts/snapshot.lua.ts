@@ -4,7 +4,7 @@ import { RUN_ID, TIP } from './shared.lua.ts';
 /**
  * Stores an engine snapshot and its books, keeps the one before, and trims the inbox behind the older of the two.
  * KEYS: snapshot, tip, inbox, then one book key a symbol. ARGV: epoch, term, offset, inbox id, logic version, state,
- * symbols (JSON), then one book a symbol.
+ * symbols and those of them that are not synced (JSON lists), then one book a symbol.
  *
  * Answers `OK` (also when this very cursor is stored already), `FENCED`, or `REFUSED` with why.
  */
@@ -43,10 +43,10 @@ if stored[1] and stored[1] ~= cursor then
     'previous.logicVersion', stored[3], 'previous.state', stored[4])
 end
 redis.call('HSET', KEYS[1], 'newest.cursor', cursor, 'newest.inboxId', ARGV[4], 'newest.logicVersion', ARGV[5],
-  'newest.state', ARGV[6], 'symbols', ARGV[7])
+  'newest.state', ARGV[6], 'symbols', ARGV[7], 'unsynced', ARGV[8])
 -- From here on what the log holds is this version's own, and may be compared with a replay.
 redis.call('HSET', KEYS[2], 'logicVersion', ARGV[5])
-for i = 4, #KEYS do redis.call('SET', KEYS[i], ARGV[i + 4]) end
+for i = 4, #KEYS do redis.call('SET', KEYS[i], ARGV[i + 5]) end
 local keep = redis.call('HGET', KEYS[1], 'previous.inboxId') or stored[2]
 if keep then redis.call('XTRIM', KEYS[3], 'MINID', keep) end
 return { 'OK', cursor }

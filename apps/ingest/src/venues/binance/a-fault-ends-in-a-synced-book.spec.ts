@@ -1,3 +1,5 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { Market } from '@depthcast/market';
 import { FakeBinance, type Fault, MarketProbe, type StreamFaultKind, until } from '@depthcast/testing';
 import { afterEach, describe, expect, it } from '@jest/globals';
@@ -8,7 +10,7 @@ import { type BinanceOptions, BinanceVenue } from './binance-venue.ts';
 const BTC = 'BTCUSDT';
 const ETH = 'ETHUSDT';
 const STALL_MS = 200;
-const START = ['buffering', 'buffering', 'synced'];
+const START = ['buffering', 'stale', 'buffering', 'synced'];
 
 /** The live venue on real sockets against the fake one, into a Market. */
 class Rig {
@@ -169,7 +171,7 @@ describe('the live Binance venue', () => {
     await rig.expectTrueBooks();
     for (const symbol of [BTC, ETH]) {
       expect(probe.statuses(symbol)).toEqual([...START, 'stale', 'buffering', 'synced']);
-      expect(probe.follow(symbol).statuses[3]?.reason).toContain(reason);
+      expect(probe.follow(symbol).statuses[START.length]?.reason).toContain(reason);
     }
     expect(rig.reconnects).toHaveLength(1);
     expect(fake.streams.connections).toBe(2);
@@ -183,7 +185,7 @@ describe('the live Binance venue', () => {
     await until(() => probe.comparisons > 20);
     stop();
     await rig.expectTrueBooks();
-    expect(probe.statuses(BTC)).toEqual(['buffering', 'buffering', 'buffering', 'buffering', 'buffering', 'synced']);
+    expect(probe.statuses(BTC)).toEqual([...START.slice(0, -1), 'buffering', 'buffering', 'buffering', 'synced']);
     expect(probe.statuses(ETH)).toEqual(START);
   });
 
@@ -266,7 +268,39 @@ describe('the live Binance venue', () => {
     await until(() => probe.statuses(BTC).length >= START.length + 3 && probe.status(BTC) === 'synced');
     stop();
     await rig.expectTrueBooks();
-    expect(probe.follow(BTC).statuses[3]?.reason).toContain('renewed');
+    expect(probe.follow(BTC).statuses[START.length]?.reason).toContain('renewed');
+  });
+
+  it('out of reach at the start: no second passes before each book is called stale, and stale it stays', async () => {
+    let answers = false;
+    // In front of the REST API: sends on to it once it may.
+    const front = createServer((request, response) => {
+      if (answers) response.writeHead(307, { location: `${rig.fake.restUrl}${request.url}` });
+      else response.writeHead(503);
+      response.end();
+    });
+    await new Promise<void>((resolve) => front.listen(0, '127.0.0.1', resolve));
+    const { port } = front.address() as AddressInfo;
+    const { fake, probe } = await start([], { restUrl: `http://127.0.0.1:${port}` });
+    fake.streams.refusing = true;
+    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    expect(rig.warnings.length).toBeGreaterThan(0);
+    expect(probe.inputs).toEqual([]);
+    answers = true;
+    await until(() => probe.inputs.some(({ type }) => type === 'clock'));
+    expect(probe.inputs.slice(0, 4).map(({ type }) => type)).toEqual(['symbol', 'feed', 'symbol', 'feed']);
+    for (const symbol of [BTC, ETH]) expect(probe.statuses(symbol)).toEqual(['buffering', 'stale']);
+    expect(probe.follow(BTC).statuses[1]?.reason).toBe('not connected yet');
+    fake.streams.refusing = false;
+    const stop = fake.run(5);
+    await rig.synced(BTC);
+    await rig.synced(ETH);
+    await until(() => probe.comparisons > 20);
+    stop();
+    await rig.expectTrueBooks();
+    expect(probe.statuses(BTC)).toEqual(START);
+    front.closeAllConnections();
+    front.close();
   });
 
   it('names a symbol that the venue does not trade, and ends', async () => {

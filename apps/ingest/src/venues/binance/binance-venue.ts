@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DepthcastError, type UnstampedInput } from '@depthcast/protocol';
-import { merge, Observable, type Subscriber } from 'rxjs';
+import { Observable, type Subscriber } from 'rxjs';
 import { feedInput } from '../feed-input.ts';
 import type { Venue, VenueReport } from '../venue.ts';
 import { wallClockSeconds, wallClockUs } from '../wall-clock.ts';
@@ -15,6 +15,7 @@ import { SnapshotFetcher } from './snapshot-fetcher.ts';
 import { type ConnectionPlan, planConnections } from './streams.ts';
 import { type Transport, type TransportEvent, transport } from './transport.ts';
 
+const NOT_CONNECTED = 'not connected yet';
 const DEFINITIONS_BACKOFF: BackoffOptions = { baseMs: 500, capMs: 30_000 };
 
 export interface BinanceOptions {
@@ -58,21 +59,6 @@ export class BinanceVenue implements Venue {
   }
 
   inputs(): Observable<UnstampedInput> {
-    return merge(this.#live(), wallClockSeconds());
-  }
-
-  resync(reason: string): void {
-    const subscriber = this.#subscriber;
-    if (!subscriber) return;
-    for (const { market, depth, downReason } of this.#followed.values()) {
-      const nowUs = wallClockUs();
-      subscriber.next(symbolInput(market, nowUs));
-      subscriber.next(feedInput(market.symbol, downReason === undefined ? 'up' : 'down', downReason ?? reason, nowUs));
-      if (downReason === undefined) depth.up();
-    }
-  }
-
-  #live(): Observable<UnstampedInput> {
     return new Observable((subscriber) => {
       const stop = new AbortController();
       this.#subscriber = subscriber;
@@ -88,14 +74,33 @@ export class BinanceVenue implements Venue {
     });
   }
 
+  resync(reason: string, only?: ReadonlySet<string>): void {
+    const subscriber = this.#subscriber;
+    if (!subscriber) return;
+    for (const { market, depth, downReason } of this.#followed.values()) {
+      if (only && !only.has(market.symbol)) continue;
+      const nowUs = wallClockUs();
+      subscriber.next(symbolInput(market, nowUs));
+      subscriber.next(feedInput(market.symbol, downReason === undefined ? 'up' : 'down', downReason ?? reason, nowUs));
+      if (downReason === undefined) depth.up();
+    }
+  }
+
+  /**
+   * A book of before our start is not live. It can be called stale only after its symbol has been defined, and until
+   * then no second may pass for it either: without clocks its readers take it for stale.
+   */
   async #start(subscriber: Subscriber<UnstampedInput>, signal: AbortSignal): Promise<void> {
     const markets = await this.#definitions(signal);
     if (subscriber.closed) return;
     this.#adapter = new BinanceAdapter(new Map(markets.map((market) => [market.venueSymbol, market])));
     for (const market of markets) {
+      const nowUs = wallClockUs();
       this.#followed.set(market.symbol, this.#follow(market, subscriber));
-      subscriber.next(symbolInput(market, wallClockUs()));
+      subscriber.next(symbolInput(market, nowUs));
+      subscriber.next(feedInput(market.symbol, 'down', NOT_CONNECTED, nowUs));
     }
+    subscriber.add(wallClockSeconds().subscribe((clock) => subscriber.next(clock)));
     for (const plan of planConnections(this.#options.wsUrl, markets)) subscriber.add(this.#connect(plan, subscriber));
   }
 
@@ -117,7 +122,7 @@ export class BinanceVenue implements Venue {
     const deliver = (snapshot: Parameters<DepthFeed['onSnapshot']>[0]): void => depth.onSnapshot(snapshot);
     const source = new SnapshotFetcher({ market, rest: this.#rest, report, backoff, deliver });
     const depth = new DepthFeed(market.rule, source, (input) => subscriber.next(input));
-    return { market, depth, downReason: 'not connected yet' };
+    return { market, depth, downReason: NOT_CONNECTED };
   }
 
   #connect(plan: ConnectionPlan, subscriber: Subscriber<UnstampedInput>) {

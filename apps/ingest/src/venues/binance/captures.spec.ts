@@ -27,11 +27,11 @@ if (!file) console.warn('skipped: spot_btcusdt_20240808.gz is neither in DEPTHCA
     });
     const subscription = venue.inputs().subscribe((input) => probe.accept(input));
     try {
-      await until(() => fake.streams.open === 1 && probe.has('BTCUSDT') && probe.statuses('BTCUSDT').length === 2);
+      await until(() => fake.streams.open === 1 && probe.has('BTCUSDT') && probe.statuses('BTCUSDT').length === 3);
       expect(await fake.playCapture(file as string)).toBe(41_248);
       // The last diff of the capture.
       await until(() => probe.follow('BTCUSDT').last === 50093421584, 10_000, 'the capture’s end');
-      expect(probe.statuses('BTCUSDT')).toEqual(['buffering', 'buffering', 'synced']);
+      expect(probe.statuses('BTCUSDT')).toEqual(['buffering', 'stale', 'buffering', 'synced']);
       expect(probe.differences).toEqual([]);
       expect(probe.comparisons).toBeGreaterThanOrEqual(564);
       expect(malformed).toEqual([]);

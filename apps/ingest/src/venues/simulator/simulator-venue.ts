@@ -33,10 +33,11 @@ export class SimulatorVenue implements Venue {
     return merge(this.#updates(), wallClockSeconds());
   }
 
-  resync(reason: string): void {
+  resync(reason: string, only?: ReadonlySet<string>): void {
     const subscriber = this.#subscriber;
     if (!subscriber) return;
     for (const book of this.#books) {
+      if (only && !only.has(book.symbol)) continue;
       const tsUs = wallClockUs();
       subscriber.next(book.definition(tsUs));
       subscriber.next(feedInput(book.symbol, 'up', reason, tsUs));
