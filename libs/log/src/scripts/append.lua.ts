@@ -1,5 +1,5 @@
 import { script } from '../script.ts';
-import { LAST_ID, RUN_ID, TIP } from './shared.lua.ts';
+import { AT_TIP, LAST_ID, RUN_ID, TIP } from './shared.lua.ts';
 
 /**
  * The only way into the log. KEYS: log, tip. ARGV: epoch, term, offset of the last entry, crc up to it, crc after
@@ -9,27 +9,7 @@ import { LAST_ID, RUN_ID, TIP } from './shared.lua.ts';
  */
 export const append = script(
   'append',
-  `${TIP}${RUN_ID}${LAST_ID}
-local tip = read_tip(KEYS[2])
--- check: tip
-if tip == nil then return fenced('tip', 'a tip', 'none') end
--- end
--- check: epoch
-if tip.epoch ~= ARGV[1] then return fenced('epoch', ARGV[1], tip.epoch) end
--- end
--- check: term
-if tip.term ~= ARGV[2] then return fenced('term', ARGV[2], tip.term) end
--- end
--- check: offset
-if tip.offset ~= ARGV[3] then return fenced('offset', ARGV[3], tip.offset) end
--- end
--- check: crc
-if tip.crc ~= ARGV[4] then return fenced('crc', ARGV[4], tip.crc) end
--- end
--- check: last-id
-local last = last_id(KEYS[1])
-if last ~= ARGV[1] .. '-' .. ARGV[3] then return fenced('last-id', ARGV[1] .. '-' .. ARGV[3], last) end
--- end
+  `${TIP}${RUN_ID}${LAST_ID}${AT_TIP}
 -- check: run-id
 local run = run_id()
 if tip.runId ~= run then return fenced('run-id', tip.runId, run) end

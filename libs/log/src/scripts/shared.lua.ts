@@ -34,3 +34,30 @@ local function last_id(key)
   end
 end
 `;
+
+/**
+ * The caller's position must be the tip's, and the log must end there. KEYS: log, tip. ARGV: epoch, term, offset, crc.
+ * Needs {@link TIP} and {@link LAST_ID}.
+ */
+export const AT_TIP = `
+local tip = read_tip(KEYS[2])
+-- check: tip
+if tip == nil then return fenced('tip', 'a tip', 'none') end
+-- end
+-- check: epoch
+if tip.epoch ~= ARGV[1] then return fenced('epoch', ARGV[1], tip.epoch) end
+-- end
+-- check: term
+if tip.term ~= ARGV[2] then return fenced('term', ARGV[2], tip.term) end
+-- end
+-- check: offset
+if tip.offset ~= ARGV[3] then return fenced('offset', ARGV[3], tip.offset) end
+-- end
+-- check: crc
+if tip.crc ~= ARGV[4] then return fenced('crc', ARGV[4], tip.crc) end
+-- end
+-- check: last-id
+local last = last_id(KEYS[1])
+if last ~= ARGV[1] .. '-' .. ARGV[3] then return fenced('last-id', ARGV[1] .. '-' .. ARGV[3], last) end
+-- end
+`;
