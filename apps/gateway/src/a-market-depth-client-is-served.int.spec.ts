@@ -138,7 +138,7 @@ describe('GET /stream', () => {
 
   it.each([
     ['NOPE:MBP:5', 'Unknown symbol "NOPE"'],
-    ['BTCUSD:XXX:5', 'is not one of MBP, MBO'],
+    ['BTCUSD:FOO:5', 'is not one of MBP, MBO'],
     ['BTCUSD:MBP:0', 'is not a whole number from 1 to 1000'],
     ['BTCUSD:MBP:-1', 'is not a whole number'],
     ['BTCUSD:MBP:ten', 'is not a whole number'],
@@ -159,7 +159,12 @@ describe('GET /stream', () => {
     client.close();
     const none = await gateway.json(`/stream?streams=${encodeURIComponent(bad)}`);
     expect(none.status).toBe(400);
-    expect(none.body).toEqual({ event: 'error', code: 400, message: expect.stringContaining(message), stream_id: bad });
+    expect(none.body).toEqual({
+      event: 'error',
+      code: 400,
+      message: expect.stringContaining(message),
+      stream_id: bad,
+    });
   });
 
   it('lists all errors when several streams are bad and none is good', async () => {

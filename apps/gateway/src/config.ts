@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { loadConfig, type Source, settings } from '@depthcast/ops';
 import { DepthcastError } from '@depthcast/protocol';
 import { z } from 'zod';
-import { INTERVAL_MS_MAX, INTERVAL_MS_MIN } from './transports/view-params.ts';
+import { INTERVAL_MS_MAX, INTERVAL_MS_MIN } from './transports/stream-params.ts';
 
 const MEBIBYTE = 1 << 20;
 

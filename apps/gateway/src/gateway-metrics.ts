@@ -40,18 +40,32 @@ export function registerGatewayMetrics(metrics: Metrics, gateway: Gateway, desk:
     });
 
   gauge('sessions', 'Open sessions', ['transport', 'state'], () => [
-    ...countStates('api_stream', fanout.sessions),
+    // The log session of a /stream connection stands beside a view session, which is counted.
+    ...countStates(
+      'api_stream',
+      [...fanout.sessions].filter(({ companion }) => !companion),
+    ),
     ...countStates('stream', views.sessions),
   ]);
   gauge('groups', 'Groups of sessions that share their frames', [], () => [[{}, fanout.groups.size]]);
-  counter('frames_out_total', 'Frames written', ['transport'], () => [
-    [{ transport: 'api_stream' }, fanout.stats.framesOut],
-    [{ transport: 'stream' }, views.stats.framesOut],
-  ]);
-  counter('bytes_out_total', 'Bytes written', ['transport'], () => [
-    [{ transport: 'api_stream' }, fanout.stats.bytesOut],
-    [{ transport: 'stream' }, views.stats.bytesOut],
-  ]);
+  counter(
+    'frames_out_total',
+    'Frames written; api_stream: all that come out of the log, those of /stream too',
+    ['transport'],
+    () => [
+      [{ transport: 'api_stream' }, fanout.stats.framesOut],
+      [{ transport: 'stream' }, views.stats.framesOut],
+    ],
+  );
+  counter(
+    'bytes_out_total',
+    'Bytes written; api_stream: all that come out of the log, those of /stream too',
+    ['transport'],
+    () => [
+      [{ transport: 'api_stream' }, fanout.stats.bytesOut],
+      [{ transport: 'stream' }, views.stats.bytesOut],
+    ],
+  );
   counter('slow_writes_total', 'Writes that a socket did not take at once', [], () => [[{}, fanout.stats.slowWrites]]);
   counter('views_skipped_total', 'View frames that slow sessions were spared', [], () => [[{}, views.stats.skipped]]);
   counter('refused_total', 'Sessions refused', [], () => [[{}, desk.refused]]);
@@ -94,7 +108,7 @@ async function tailLag(gateway: Gateway, source: LogSource): Promise<number | un
   return tail?.epoch === tip.epoch ? Math.max(0, tip.offset - tail.offset) : tip.offset + 1;
 }
 
-function countStates(transport: string, sessions: ReadonlySet<{ state: string }>): Reading[] {
+function countStates(transport: string, sessions: Iterable<{ readonly state: string }>): Reading[] {
   const counts = new Map<string, number>();
   for (const { state } of sessions) counts.set(state, (counts.get(state) ?? 0) + 1);
   return [...counts].map(([state, count]) => [{ transport, state }, count]);

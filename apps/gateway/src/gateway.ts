@@ -72,7 +72,8 @@ export class Gateway implements TailConsumer {
     this.#options = options;
     const { source } = options;
     const nowMs = options.nowMs ?? Date.now;
-    const ordinalOf = (epoch: number) => this.#timeline.ordinalOf(epoch) ?? 0;
+    const ordinalOf = (epoch: number) => this.#ordinalOf(epoch);
+    const knownOrdinalOf = (epoch: number) => this.#timeline.ordinalOf(epoch);
     this.window = new Window({ ...WINDOW_LIMITS, ...options.window });
     this.fanout = new Fanout({
       window: this.window,
@@ -106,7 +107,7 @@ export class Gateway implements TailConsumer {
       },
       nowMs,
     );
-    this.#pages = new HistoryPages({ source, topics: this.topics, ordinalOf });
+    this.#pages = new HistoryPages({ source, topics: this.topics, ordinalOf: knownOrdinalOf });
     this.#snapshots = new SnapshotFrames({ window: this.window, state: this.state, nowMs });
     this.locator = new CursorLocator({
       window: this.window,
@@ -114,7 +115,8 @@ export class Gateway implements TailConsumer {
       waiters: this.#waiters,
       timeline: () => this.#timeline,
       onTimeline: (timeline) => {
-        this.#timeline = timeline;
+        // The tail may have crossed into a newer epoch since, and of the same one it knows no less.
+        if ((timeline.current?.epoch ?? -1) > (this.#timeline.current?.epoch ?? -1)) this.#timeline = timeline;
       },
       ...(options.aheadWaitMs === undefined ? {} : { aheadWaitMs: options.aheadWaitMs }),
     });
@@ -124,7 +126,7 @@ export class Gateway implements TailConsumer {
       pages: this.#pages,
       locator: this.locator,
       snapshots: this.#snapshots,
-      ordinalOf,
+      ordinalOf: knownOrdinalOf,
       caughtUp: () => this.#caughtUp.opened,
       onWarn: options.onWarn,
     });
@@ -183,12 +185,12 @@ export class Gateway implements TailConsumer {
     let ordinalEpoch = -1;
     for (let i = 0; i < entries.length; i++) {
       const { epoch, offset, topic: text, payload } = entries[i] as LogEntry;
-      const topic = topics.intern(text);
+      const topic = topics.of(text, payload);
       batchTopics[i] = topic;
       if (text === 'epoch') this.#timeline.cross(epoch, previousTailOf(payload));
       else if (text === 'clock') hasClock = true;
       if (epoch !== ordinalEpoch) {
-        ordinal = this.#timeline.ordinalOf(epoch) ?? 0;
+        ordinal = this.#ordinalOf(epoch);
         ordinalEpoch = epoch;
       }
       const bytes = payload.length + ENTRY_BYTES_EXTRA;
@@ -210,12 +212,20 @@ export class Gateway implements TailConsumer {
     if (window.tail) this.#waiters.onTail(window.tail);
     if (!this.#isCaughtUp) this.#checkCaughtUp();
     if (!this.#hasStarted) this.#checkStarted();
+    if (this.#isCaughtUp) this.watch.onBooks();
     if (hasClock) this.watch.onClock();
     this.views.endBatch();
   }
 
   onState(state: FollowState): void {
     this.#options.onState?.(state);
+  }
+
+  /** @throws Error for an epoch that is not on this timeline: an ordinal made up for it would send clients back. */
+  #ordinalOf(epoch: number): number {
+    const ordinal = this.#timeline.ordinalOf(epoch);
+    if (ordinal === undefined) throw new Error(`epoch ${epoch} is not on this timeline`);
+    return ordinal;
   }
 
   #checkCaughtUp(): void {

@@ -1,5 +1,6 @@
+import { Timeline } from '@depthcast/log';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import type { Gateway } from './gateway.ts';
+import { Gateway } from './gateway.ts';
 import {
   connect,
   EPOCH,
@@ -293,6 +294,87 @@ describe('a reset', () => {
   });
 });
 
+describe('a reset while nothing comes', () => {
+  it('says stale once more after its snapshot, which has the status that the log had last', async () => {
+    let nowMs = 1_000;
+    const log = newLog(10);
+    log.append('book_status:A', '{"type":"book_status","symbol":"A","ts_ns":1,"status":"synced"}');
+    const options = { source: log, flushMs: 0, clockStaleMs: 1_000, window: TINY, onWarn: () => {} };
+    const gateway = new Gateway({ ...options, nowMs: () => nowMs });
+    gateways.push(gateway);
+    gateway.start();
+    await settle();
+    const client = connect(gateway);
+    await settle();
+    log.append('market:A', '{"lost":1}');
+    await settle();
+    nowMs += 5_000;
+    gateway.watch.check();
+    const statuses = () =>
+      eventsOf(client)
+        .filter((f) => f.event === 'book_status')
+        .map((f) => JSON.parse(f.data ?? '').status);
+    expect(statuses()).toEqual(['stale']);
+    log.lose(1);
+    log.openEpoch(EPOCH + 1);
+    log.append('market:A', '{"n":1}');
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await settle(100);
+    expect(eventsOf(client).filter((f) => f.event === 'reset')).toHaveLength(1);
+    expect(statuses()).toEqual(['stale', 'synced', 'stale']);
+    log.append('clock', '{"ts_ns":1}');
+    await settle();
+    expect(statuses().at(-1)).toBe('synced');
+  });
+});
+
+describe('a reset of a client that has views alone', () => {
+  async function reasonOf(log: MemoryLog, text: string, fromHeader = true): Promise<string | undefined> {
+    const gateway = start(log);
+    await settle(100);
+    const frame = await gateway.ladder.viewReset({ text, fromHeader });
+    if (frame === '') return undefined;
+    expect(frame).toMatch(/^event: reset\ndata: .*\n\n$/);
+    const { reason, requested, earliest, tail } = JSON.parse(frame.split('\n')[1]?.slice(6) ?? '');
+    const [first] = log.entries;
+    expect({ requested, earliest }).toEqual({ requested: text, earliest: `${first?.epoch}-${first?.offset}` });
+    expect(tail).toBe(`${log.last?.epoch}-${log.last?.offset}`);
+    return reason;
+  }
+
+  it.each([
+    ['rubbish', 'unknown'],
+    ['12-12', 'unknown'],
+    [idOf(999), 'ahead'],
+    [idOf(50), 'trimmed'],
+    [idOf(99), 'trimmed'],
+    [idOf(100), undefined],
+    [idOf(199), undefined],
+    [idOf(200), undefined],
+  ])('is for %s: %s', async (text, reason) => {
+    const log = newLog(200);
+    log.trim(100);
+    expect(await reasonOf(log, text)).toBe(reason);
+  });
+
+  it('knows the one cursor of an epoch before that the log still follows', async () => {
+    const log = newLog(10);
+    log.lose(3);
+    log.openEpoch(EPOCH + 1);
+    for (let i = 0; i < 200; i++) log.append('market:A', '{}');
+    log.trim(201);
+    expect(await reasonOf(log, idOf(8))).toBe('forked');
+    expect(await reasonOf(log, idOf(7))).toBeUndefined();
+    expect(await reasonOf(log, idOf(6))).toBe('trimmed');
+    log.trim(200);
+    expect(await reasonOf(log, idOf(7))).toBe('trimmed');
+  });
+
+  it('is none for last_id=0, which asks for whatever there is', async () => {
+    expect(await reasonOf(newLog(5), '0', false)).toBeUndefined();
+  });
+});
+
 describe('another gateway', () => {
   it('that is ahead costs its clients a moment here, not a reset', async () => {
     const log = newLog(5);
@@ -329,6 +411,62 @@ describe('an epoch that this gateway has not met yet', () => {
     log.append('market:A', '{"n":1}');
     await settle();
     expect(client.sink.frames()).toEqual([{ id: `${EPOCH + 1}-1`, event: 'market', data: '{"n":1}' }]);
+  });
+});
+
+describe('integer ids', () => {
+  it('never go back when an older timeline is read than the tail has seen', async () => {
+    const log = newLog(5);
+    const gateway = start(log);
+    await settle();
+    const running = connect(gateway, { format: { ...PLAIN, ids: 'int' } });
+    let answer: () => void = () => {};
+    log.timeline = async () => {
+      const old = new Timeline(log.spans);
+      await new Promise<void>((resolve) => {
+        answer = resolve;
+      });
+      return old;
+    };
+    // Another gateway has met the epoch, and its client comes here.
+    const moved = connect(gateway, { lastId: `${EPOCH + 1}-0`, format: { ...PLAIN, ids: 'int' } });
+    await settle();
+    log.openEpoch(EPOCH + 1);
+    log.append('market:A', '{}');
+    await settle();
+    answer();
+    await settle();
+    // More than a segment of the window.
+    for (let i = 0; i < 40; i++) log.append('market:A', '{}');
+    await settle();
+    const ids = Array.from({ length: 41 }, (_, i) => String(1_000_000_000_001 + i));
+    expect(eventsOf(moved).map((f) => f.id)).toEqual(ids);
+    expect(eventsOf(running).map((f) => f.id)).toEqual(['1000000000000', ...ids]);
+  });
+
+  it('are made up for no epoch: the tail would rather begin anew', async () => {
+    const gateway = start(newLog(5));
+    await settle();
+    const foreign = { epoch: EPOCH - 5, offset: 3, topic: 'market:A', payload: Buffer.from('{}') };
+    expect(() => gateway.onBatch([foreign])).toThrow('not on this timeline');
+  });
+
+  it('are left out of a reset where a timeline that is no more had them', async () => {
+    const log = newLog(5);
+    const gateway = start(log);
+    await settle();
+    const client = connect(gateway, { format: { ...PLAIN, ids: 'int' } });
+    await settle();
+    // Redis has been emptied, and a new log begun.
+    log.entries = [];
+    log.spans = [];
+    log.openEpoch(EPOCH + 100);
+    log.append('market:A', '{}');
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await settle(100);
+    const [reset] = eventsOf(client);
+    expect(JSON.parse(reset?.data ?? '')).toEqual({ reason: 'unknown', requested: idOf(5), earliest: '0', tail: '1' });
+    expect(client.sink.destroyed).toBe(false);
   });
 });
 

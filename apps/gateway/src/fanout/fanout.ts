@@ -1,6 +1,6 @@
 import type { Cursor } from '@depthcast/protocol';
 import { EncodedCache } from './encoded-cache.ts';
-import { type Encoded, Encoder } from './encoder.ts';
+import { type ChainLink, type Encoded, Encoder } from './encoder.ts';
 import { EMPTY, formatId, idFrame, onWire } from './format.ts';
 import { Group } from './group.ts';
 import { type LogSession, NOWHERE } from './session.ts';
@@ -12,6 +12,7 @@ export interface FanoutOptions {
   readonly onOutside: (session: LogSession) => void;
   /** A session comes to the head: a last chance to write to it alone. */
   readonly onJoin?: (session: LogSession) => void;
+  /** @throws Error when the epoch is not on this timeline. */
   readonly ordinalOf: (epoch: number) => number;
   readonly nowMs: () => number;
   readonly encodedCacheBytesMax?: number;
@@ -29,6 +30,8 @@ const ENCODED_CACHE_BYTES_MAX = 16 << 20;
 /** What one turn of catching up may write before the tail and the timers get their turn. */
 const CATCH_UP_BYTES_PER_TURN = 4 << 20;
 const CATCH_UP_SEGMENTS_PER_TURN = 256;
+/** What looking at an entry is charged of that budget, wanted or not: a turn that finds nothing must end as well. */
+const CATCH_UP_BYTES_PER_ENTRY = 16;
 const KEEP_ALIVE = ': keep-alive\n\n';
 
 /**
@@ -73,8 +76,13 @@ export class Fanout {
   startAtHead(session: LogSession): void {
     session.position = this.#window.end;
     session.cursor = this.#window.tail;
-    if (session.cursor) session.prev = this.#link(session.cursor);
+    if (session.cursor) session.prev = this.link(session.cursor);
     this.proceed(session);
+  }
+
+  /** What the frame after a cursor of this timeline has for its `prev`. @throws Error when it is of another one. */
+  link(cursor: Cursor): ChainLink {
+    return { cursor, ordinal: this.#options.ordinalOf(cursor.epoch) };
   }
 
   /** Everything appended to the window since `from` goes to the groups. */
@@ -111,18 +119,13 @@ export class Fanout {
   /** The session goes on from its `position`; {@link NOWHERE} asks `onOutside` for it. */
   proceed(session: LogSession): void {
     if (session.isClosed) return;
-    if (session.sink.writableLength > 0) {
-      this.#drain(session);
-      return;
-    }
-    session.state = 'behind';
-    this.#behind.push(session);
-    this.#turn ??= setImmediate(this.#catchUp);
+    if (session.sink.writableLength > 0) this.#drain(session);
+    else this.#queue(session);
   }
 
-  /** Writes a range of another window (a page out of Redis) to a session; its position is the caller's business. */
-  sendPage(session: LogSession, page: Window): void {
-    this.#send(session, this.#encodePart(session, page, page.first, page.end));
+  /** Writes the end of another window (a page out of Redis) to a session; its position is the caller's business. */
+  sendPage(session: LogSession, page: Window, from: number): void {
+    this.#send(session, this.#encodePart(session, page, from, page.end));
     session.cursor = page.tail;
   }
 
@@ -171,17 +174,21 @@ export class Fanout {
     this.#behind = [];
   }
 
+  #queue(session: LogSession): void {
+    session.state = 'behind';
+    this.#behind.push(session);
+    this.#turn ??= setImmediate(this.#catchUp);
+  }
+
   /** One turn: each session gets a segment, round robin, until the turn's budget is spent. */
   readonly #catchUp = (): void => {
     this.#turn = undefined;
     let budget = CATCH_UP_BYTES_PER_TURN;
     const queue = this.#behind;
+    // Who is not done stands in line again, so the line's length is taken once.
+    const stepsMax = queue.length + CATCH_UP_SEGMENTS_PER_TURN;
     let done = 0;
-    for (
-      let steps = 0;
-      done < queue.length && budget > 0 && steps < queue.length + CATCH_UP_SEGMENTS_PER_TURN;
-      steps++
-    ) {
+    while (done < queue.length && done < stepsMax && budget > 0) {
       const session = queue[done++] as LogSession;
       if (session.state !== 'behind') continue;
       budget -= this.#step(session);
@@ -191,7 +198,7 @@ export class Fanout {
     if (this.#behind.length > 0) this.#turn ??= setImmediate(this.#catchUp);
   };
 
-  /** The rest of one segment, or the way home; returns the bytes written. */
+  /** The rest of one segment, or the way home; returns what it costs of the turn's budget. */
   #step(session: LogSession): number {
     const window = this.#window;
     const from = session.position;
@@ -211,7 +218,7 @@ export class Fanout {
     session.cursor = window.cursorAt(to - 1);
     this.#send(session, encoded);
     if (session.sink.writableLength > 0) this.#drain(session);
-    return encoded.bytes?.length ?? 0;
+    return (encoded.bytes?.length ?? 0) + (to - from) * CATCH_UP_BYTES_PER_ENTRY;
   }
 
   #encodePart(session: LogSession, window: Window, from: number, to: number): Encoded {
@@ -229,6 +236,8 @@ export class Fanout {
     session.sink.write(encoded.bytes);
     session.prev = this.#prevOf(encoded);
     session.noteSent(encoded.last);
+    // Events of before may have said otherwise since.
+    if (session.toldStale) session.toldStale = undefined;
     session.lastWriteMs = this.#options.nowMs();
   }
 
@@ -275,18 +284,15 @@ export class Fanout {
   /** An empty write is done when everything before it is: the one signal that does not depend on water marks. */
   #drain(session: LogSession): void {
     session.state = 'draining';
-    session.onDrained ??= () => {
-      if (session.state === 'draining') this.proceed(session);
+    // Whatever waits by then is a view's frame on the same socket; to wait for it too could be for ever.
+    session.onDrained ??= (error) => {
+      if (!error && session.state === 'draining') this.#queue(session);
     };
     session.sink.write(EMPTY, session.onDrained);
   }
 
   #idFrame(cursor: Cursor, of: LogSession | Group): string {
     return idFrame(formatId(cursor, this.#options.ordinalOf(cursor.epoch), of.format.ids));
-  }
-
-  #link(cursor: Cursor) {
-    return { cursor, ordinal: this.#options.ordinalOf(cursor.epoch) };
   }
 
   #prevOf(encoded: Encoded) {

@@ -20,6 +20,12 @@ export interface Sink {
  */
 export type SessionState = 'waiting' | 'head' | 'behind' | 'draining' | 'closed';
 
+/** What else is on a session's connection. */
+export interface Companion {
+  /** The client has been told to begin anew, and shown what this session has to show. */
+  onReset(): void;
+}
+
 /** Where a session that is not at the head goes on, when it is not in the window. */
 export const NOWHERE = -1;
 
@@ -31,6 +37,7 @@ export class LogSession {
   readonly sink: Sink;
   readonly filter: Filter;
   readonly format: Format;
+  readonly companion: Companion | undefined;
   /** Sessions of one key share groups and frames. */
   readonly key: string;
   state: SessionState = 'waiting';
@@ -44,15 +51,16 @@ export class LogSession {
   /** Its place in its group's list. */
   index = NOWHERE;
   lastWriteMs = 0;
-  /** It has been told that what it watches is stale. */
-  toldStale = false;
+  /** It has been told that what it watches is stale. `undefined`: told what may not hold any more. */
+  toldStale: boolean | undefined = false;
   /** Made at the first slow write and kept: fast sessions never pay for it. */
-  onDrained: (() => void) | undefined;
+  onDrained: ((error?: Error | null) => void) | undefined;
 
-  constructor(sink: Sink, filter: Filter, format: Format) {
+  constructor(sink: Sink, filter: Filter, format: Format, companion?: Companion) {
     this.sink = sink;
     this.filter = filter;
     this.format = format;
+    this.companion = companion;
     this.key = `${filter.key}|${formatKey(format)}`;
   }
 

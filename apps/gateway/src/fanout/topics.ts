@@ -1,4 +1,4 @@
-import { parseTopic } from '@depthcast/protocol';
+import { klineIntervals, parseTopic } from '@depthcast/protocol';
 
 /** One topic of the log, known by a small integer so that filters decide once a topic and never compare text. */
 export interface Topic {
@@ -10,13 +10,30 @@ export interface Topic {
   readonly isPrivate: boolean;
   /** `event: <type>\ndata: `, what stands in each frame between the id and the payload. */
   readonly head: Buffer;
+  /** Of klines: a topic for each interval, so that filters can tell them apart and still never look at a payload. */
+  readonly parts: ReadonlyMap<string, Topic> | undefined;
 }
+
+/** What a symbol's events of a type are called here; of klines, those of one interval. */
+export function topicText(type: string, symbol: string, interval?: string): string {
+  return interval === undefined ? `${type}:${symbol}` : `${type}:${symbol}#${interval}`;
+}
+
+const INTERVAL_HEAD = Buffer.from('"interval":"');
+const QUOTE = 34;
 
 /** Interns topics. Grows with the names that the log uses (event types × symbols), never with its length. */
 export class TopicTable {
   readonly #byText = new Map<string, Topic>();
   readonly #byId: Topic[] = [];
 
+  /** An entry's topic. Its payload is looked at only where the log's topic holds several of ours. */
+  of(text: string, payload: Buffer): Topic {
+    const topic = this.intern(text);
+    return topic.parts === undefined ? topic : (topic.parts.get(intervalOf(payload)) ?? topic);
+  }
+
+  /** A topic of the log, by its name. */
   intern(text: string): Topic {
     return this.#byText.get(text) ?? this.#add(text);
   }
@@ -31,18 +48,30 @@ export class TopicTable {
 
   #add(text: string): Topic {
     const { type, symbol, account } = parseTopic(text);
-    const topic: Topic = {
-      id: this.#byId.length,
-      text,
-      type,
-      symbol,
-      isPrivate: account !== undefined,
-      head: Buffer.from(`event: ${eventName(type)}\ndata: `),
+    const named = { type, symbol, isPrivate: account !== undefined };
+    const head = Buffer.from(`event: ${eventName(type)}\ndata: `);
+    const push = (topicName: string, parts: Topic['parts']): Topic => {
+      const topic: Topic = { id: this.#byId.length, text: topicName, ...named, head, parts };
+      this.#byId.push(topic);
+      return topic;
     };
+    // Parts are found through their topic alone: an entry cannot be named as one.
+    const parts =
+      type === 'kline' && symbol !== undefined && !named.isPrivate
+        ? new Map(klineIntervals.map((interval) => [interval, push(topicText(type, symbol, interval), undefined)]))
+        : undefined;
+    const topic = push(text, parts);
     this.#byText.set(text, topic);
-    this.#byId.push(topic);
     return topic;
   }
+}
+
+/** The interval of a kline, which stands near the beginning of it. Empty when there is none. */
+function intervalOf(payload: Buffer): string {
+  const at = payload.indexOf(INTERVAL_HEAD);
+  if (at < 0) return '';
+  const start = at + INTERVAL_HEAD.length;
+  return payload.toString('latin1', start, payload.indexOf(QUOTE, start));
 }
 
 /** A CR, LF or NUL in an `event:` line would forge frames; nothing but plain names passes, whoever wrote the log. */

@@ -1,29 +1,44 @@
-import { type Cursor, formatCursor } from '@depthcast/protocol';
+import { type LogEntry, LogGapError } from '@depthcast/log';
+import { type Cursor, compareCursors, formatCursor } from '@depthcast/protocol';
 import { Segment } from '../fanout/segment.ts';
 import type { TopicTable } from '../fanout/topics.ts';
 import { Window } from '../fanout/window.ts';
 import type { LogSource } from '../tail/log-source.ts';
+import { type FlightLimits, Flights } from './flights.ts';
 
 const PAGE_ENTRIES = 512;
 const CACHE_BYTES_MAX = 16 << 20;
 const EARLIEST_WAIT_MS = 1_000;
+/** In line: more distinct blocks than there are in a log of the default 512 MiB. */
+const FLIGHTS: FlightLimits = { activeMax: 4, queuedMax: 4_096 };
+/** Times that a block is asked for again because it was trimmed under the reader. */
+const TRIMMED_RETRIES_MAX = 3;
 
 export interface HistoryOptions {
   readonly source: LogSource;
   readonly topics: TopicTable;
-  readonly ordinalOf: (epoch: number) => number;
+  /** `undefined`: an epoch that is not on this timeline. */
+  readonly ordinalOf: (epoch: number) => number | undefined;
+}
+
+/** What follows a cursor: the entries of a page from a position on. At the page's end there are none. */
+export interface HistoryPart {
+  readonly page: Window;
+  readonly from: number;
 }
 
 /**
- * Entries older than the window, out of Redis, encoded as the window's are. Pages end on multiples of 512 offsets,
- * so that sessions which begin anywhere soon ask for the same pages; each is read once for all who ask, and the last
- * few are kept.
+ * Entries older than the window, out of Redis, encoded as the window's are. They are read in blocks of 512 offsets,
+ * whatever cursor asks, because those of sparse subscriptions are nearly all different: any number of returning
+ * clients cost one read a block. The last few blocks are kept.
  */
 export class HistoryPages {
   readonly #options: HistoryOptions;
-  readonly #flights = new Map<string, Promise<Window>>();
+  readonly #flights = new Flights<Window>(FLIGHTS);
   readonly #pages = new Map<string, Window>();
   #bytes = 0;
+  /** Rises with each {@link clear}: what was asked for before it is not kept after it. */
+  #generation = 0;
   #earliest: Promise<Cursor | undefined> | undefined;
 
   constructor(options: HistoryOptions) {
@@ -43,48 +58,96 @@ export class HistoryPages {
   }
 
   /**
-   * What follows a cursor, as a window of its own; empty where Redis has nothing after it. `undefined`: from the
-   * earliest entry held.
+   * What follows a cursor; none where Redis has nothing after it that our tail knows the epoch of. `undefined`: from
+   * the earliest entry held.
    *
    * @throws LogGapError when what follows is no longer held, or is of another timeline.
+   * @throws FlightsFullError when too many wait already.
    */
-  after(cursor: Cursor | undefined): Promise<Window> {
-    const key = cursor ? formatCursor(cursor) : 'earliest';
-    const page = cursor && this.#pages.get(key);
-    if (page) return Promise.resolve(page);
-    const known = this.#flights.get(key);
-    if (known) return known;
-    const flight = this.#read(cursor, key).finally(() => this.#flights.delete(key));
-    this.#flights.set(key, flight);
-    return flight;
+  async after(cursor: Cursor | undefined): Promise<HistoryPart> {
+    if (!cursor) return whole(await this.#flights.run('earliest', () => this.#read(undefined, PAGE_ENTRIES)));
+    const block = Math.floor((cursor.offset + 1) / PAGE_ENTRIES);
+    const key = `${cursor.epoch}/${block}`;
+    const kept = this.#pages.get(key);
+    const from = kept?.positionAfter(cursor);
+    // One that ended where the log did may have grown.
+    if (kept && from !== undefined && from < kept.end) return { page: kept, from };
+    try {
+      return partAfter(cursor, await this.#flights.run(key, () => this.#readBlock(cursor.epoch, block, key)));
+    } catch (error) {
+      // The log begins with an epoch now, and the one cursor that it follows may be ours.
+      if (!(error instanceof LogGapError) || error.got?.offset !== 0) throw error;
+      return whole(await this.#flights.run(formatCursor(cursor), () => this.#read(cursor, PAGE_ENTRIES)));
+    }
   }
 
   /** The log may be another one now. */
   clear(): void {
+    this.#generation++;
+    this.#flights.clear();
     this.#pages.clear();
     this.#bytes = 0;
   }
 
-  async #read(cursor: Cursor | undefined, key: string): Promise<Window> {
-    const { source, topics, ordinalOf } = this.#options;
-    const countMax = cursor ? PAGE_ENTRIES - ((cursor.offset + 1) % PAGE_ENTRIES) : PAGE_ENTRIES;
-    const entries = await source.range(cursor, countMax);
-    const rows = entries.map((entry) => ({ entry, topic: topics.intern(entry.topic) }));
+  /** A block of an epoch's offsets; without what is trimmed of it, with the next epoch's first where this one ends. */
+  async #readBlock(epoch: number, block: number, key: string): Promise<Window> {
+    const generation = this.#generation;
+    const end = (block + 1) * PAGE_ENTRIES;
+    // An epoch's first entry follows one of another epoch, and so is in that one's last block.
+    let after: Cursor = { epoch, offset: Math.max(0, block * PAGE_ENTRIES - 1) };
+    for (let attempt = 0; ; attempt++) {
+      try {
+        const page = await this.#read(after, end - 1 - after.offset);
+        if (page.first < page.end && generation === this.#generation) this.#keep(key, page);
+        return page;
+      } catch (error) {
+        const got = error instanceof LogGapError ? error.got : undefined;
+        const isRestHeld = got?.epoch === epoch && got.offset > after.offset && got.offset < end;
+        if (!isRestHeld || attempt >= TRIMMED_RETRIES_MAX) throw error;
+        after = { epoch, offset: got.offset - 1 };
+      }
+    }
+  }
+
+  async #read(after: Cursor | undefined, countMax: number): Promise<Window> {
+    const { source, topics } = this.#options;
+    const entries = await source.range(after, countMax);
+    const rows = this.#known(entries).map((entry) => ({ entry, topic: topics.of(entry.topic, entry.payload) }));
+    // Nothing at all would mean that the log is empty, and move the session ahead.
+    if (!after && entries.length > rows.length && rows.length === 0)
+      throw new Error('the log begins in an unknown epoch');
     const bytes = rows.reduce((sum, { entry, topic }) => sum + Segment.frameBytesMax(topic, entry.payload.length), 0);
     const page = new Window({
       bytesMax: Number.POSITIVE_INFINITY,
       entriesMax: Number.POSITIVE_INFINITY,
       segmentBytes: bytes,
     });
+    if (after) page.restart(after);
     for (const { entry, topic } of rows) {
-      page.append(entry.epoch, ordinalOf(entry.epoch), entry.offset, topic, entry.payload);
+      page.append(entry.epoch, entry.ordinal, entry.offset, topic, entry.payload);
     }
-    // Where the earliest entry is changes with every trim.
-    if (cursor && entries.length > 0) this.#keep(key, page);
     return page;
   }
 
+  /** The entries before the first whose epoch our tail has not met: until it has, they have no integer ids. */
+  #known(entries: readonly LogEntry[]): (LogEntry & { readonly ordinal: number })[] {
+    const known: (LogEntry & { readonly ordinal: number })[] = [];
+    let ordinal: number | undefined;
+    let epoch = -1;
+    for (const entry of entries) {
+      if (entry.epoch !== epoch) {
+        epoch = entry.epoch;
+        ordinal = this.#options.ordinalOf(epoch);
+      }
+      if (ordinal === undefined) break;
+      known.push({ ...entry, ordinal });
+    }
+    return known;
+  }
+
   #keep(key: string, page: Window): void {
+    this.#bytes -= this.#pages.get(key)?.bytes ?? 0;
+    this.#pages.delete(key);
     this.#pages.set(key, page);
     this.#bytes += page.bytes;
     for (const [oldest, value] of this.#pages) {
@@ -93,4 +156,17 @@ export class HistoryPages {
       this.#bytes -= value.bytes;
     }
   }
+}
+
+function whole(page: Window): HistoryPart {
+  return { page, from: page.first };
+}
+
+/** @throws LogGapError when the page neither holds nor leads up to the cursor. */
+function partAfter(cursor: Cursor, page: Window): HistoryPart {
+  const from = page.positionAfter(cursor);
+  if (from !== undefined) return { page, from };
+  // Redis has lost its end: its writer gives it again, or opens an epoch that shows the fork.
+  if (page.tail && compareCursors(page.tail, cursor) < 0) return { page, from: page.end };
+  throw new LogGapError(cursor, page.earliest);
 }

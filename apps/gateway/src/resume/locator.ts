@@ -30,7 +30,7 @@ export interface LocatorOptions {
   readonly source: LogSource;
   readonly waiters: CursorWaiters;
   readonly timeline: () => Timeline;
-  /** A newer timeline was read than the tail has seen. */
+  /** A timeline was read: newer than what the tail has seen, or older, when the tail was faster. */
   readonly onTimeline: (timeline: Timeline) => void;
   /** How long our tail may take to reach what Redis already has. */
   readonly aheadWaitMs?: number;
@@ -68,6 +68,19 @@ export class CursorLocator {
     return late === 'held' ? { kind: 'held', cursor } : asLocated(late);
   }
 
+  /** Whether the entry after a cursor of this timeline is still held, when `earliest` is the first that is. */
+  isFollowed(cursor: Cursor, earliest: Cursor): boolean {
+    if (cursor.epoch > earliest.epoch) return true;
+    if (cursor.epoch < earliest.epoch) {
+      // An epoch's first entry follows only the end of the one before, and only beyond that end there is a fork.
+      const timeline = this.#options.timeline();
+      const ordinal = timeline.ordinalOf(earliest.epoch);
+      if (earliest.offset > 0 || ordinal === undefined || timeline.epochOf(ordinal - 1) !== cursor.epoch) return false;
+      return timeline.locate({ epoch: cursor.epoch, offset: cursor.offset + 1 }) === 'forked';
+    }
+    return cursor.offset + 1 >= earliest.offset;
+  }
+
   async #byEpoch(cursor: Cursor): Promise<ReturnType<Timeline['locate']>> {
     const known = this.#options.timeline().locate(cursor);
     // An epoch we do not know may have been opened a moment ago.
@@ -94,9 +107,9 @@ export class CursorLocator {
     this.#loading ??= this.#options.source.timeline().finally(() => {
       this.#loading = undefined;
     });
-    const timeline = await this.#loading;
-    this.#options.onTimeline(timeline);
-    return timeline;
+    this.#options.onTimeline(await this.#loading);
+    // The tail may have come further while this was read.
+    return this.#options.timeline();
   }
 }
 

@@ -1,12 +1,13 @@
 import { LogGapError } from '@depthcast/log';
-import type { Cursor, Reset, ResetReason } from '@depthcast/protocol';
+import { type Cursor, formatCursor, type Reset, type ResetReason } from '@depthcast/protocol';
 import type { Fanout } from '../fanout/fanout.ts';
-import { controlFrame, formatId, idFrame } from '../fanout/format.ts';
+import { controlFrame, type Format, formatId, idFrame } from '../fanout/format.ts';
 import { type LogSession, NOWHERE } from '../fanout/session.ts';
 import type { Window } from '../fanout/window.ts';
+import { FlightsFullError } from './flights.ts';
 import type { HistoryPages } from './history-pages.ts';
 import type { CursorLocator, ResumeRequest } from './locator.ts';
-import type { SnapshotFrames } from './snapshot-frames.ts';
+import type { Snapshot, SnapshotFrames } from './snapshot-frames.ts';
 
 /** Where a session's start was found; `head` is one that had no cursor. */
 export type Rung = 'head' | 'window' | 'redis' | 'reset';
@@ -23,7 +24,8 @@ export interface LadderOptions {
   readonly pages: HistoryPages;
   readonly locator: CursorLocator;
   readonly snapshots: SnapshotFrames;
-  readonly ordinalOf: (epoch: number) => number;
+  /** `undefined`: an epoch that is not on this timeline. */
+  readonly ordinalOf: (epoch: number) => number | undefined;
   /** Resolves when what we know is as new as Redis was when we (last) began: before it there is nothing to show. */
   readonly caughtUp: () => Promise<void>;
   readonly onWarn: (message: string, error: Error) => void;
@@ -51,9 +53,13 @@ export class ResumeLadder {
     this.#options = options;
   }
 
-  /** Starts a session that has been added to the fan-out. Never rejects. */
-  start(session: LogSession, request?: ResumeRequest): Promise<void> {
-    return this.#guard(session, this.#start(session, request));
+  /**
+   * Starts a session that has been added to the fan-out. Never rejects.
+   *
+   * @param fresh what one without a cursor is given: what comes from now on, or first how things stand.
+   */
+  start(session: LogSession, request?: ResumeRequest, fresh: 'tail' | 'snapshot' = 'tail'): Promise<void> {
+    return this.#guard(session, this.#start(session, request, fresh));
   }
 
   /**
@@ -62,6 +68,22 @@ export class ResumeLadder {
    */
   goOn(session: LogSession): Promise<void> {
     return this.#guard(session, this.#goOn(session));
+  }
+
+  /**
+   * What a client of views alone is told that came with a cursor: a `reset` frame when what follows the cursor cannot be
+   * told, else nothing. It gets the newest frames in any case.
+   */
+  async viewReset(request: ResumeRequest): Promise<string> {
+    const { locator, pages, window } = this.#options;
+    const located = await locator.locate(request);
+    if (located.kind === 'beginning') return '';
+    if (located.kind === 'held' && this.#inWindow(located.cursor) !== NOWHERE) return '';
+    const earliest = await pages.earliest();
+    // Redis may be away: then nothing speaks against the cursor.
+    if (located.kind === 'held' && (!earliest || locator.isFollowed(located.cursor, earliest))) return '';
+    const reason = located.kind === 'lost' ? located.reason : 'trimmed';
+    return this.#resetFrame(reason, request.text, { earliest, tail: window.tail }, 'cursor');
   }
 
   /** A session that cannot be helped is let go, so that its client comes back; the others know nothing of it. */
@@ -74,13 +96,14 @@ export class ResumeLadder {
     }
   }
 
-  async #start(session: LogSession, request?: ResumeRequest): Promise<void> {
+  async #start(session: LogSession, request: ResumeRequest | undefined, fresh: 'tail' | 'snapshot'): Promise<void> {
     const { fanout, locator } = this.#options;
     await this.#options.caughtUp();
     if (session.isClosed) return;
     if (!request) {
       this.stats.outcomes.head++;
-      fanout.startAtHead(session);
+      if (fresh === 'snapshot') this.#show(session, this.#options.snapshots.take(session.filter));
+      else fanout.startAtHead(session);
       return;
     }
     const located = await locator.locate(request);
@@ -90,7 +113,7 @@ export class ResumeLadder {
     if (located.kind === 'held') {
       session.cursor = located.cursor;
       session.sent = located.cursor;
-      session.prev = { cursor: located.cursor, ordinal: this.#options.ordinalOf(located.cursor.epoch) };
+      session.prev = fanout.link(located.cursor);
     }
     session.position = this.#inWindow(session.cursor);
     this.stats.outcomes[session.position === NOWHERE ? 'redis' : 'window']++;
@@ -105,8 +128,9 @@ export class ResumeLadder {
       try {
         if (await this.#sendPage(session)) return;
       } catch (error) {
+        if (error instanceof FlightsFullError) throw error;
         if (!(error instanceof LogGapError)) this.#options.onWarn('reading history failed', error as Error);
-        else if (await this.#wasReset(session, 'trimmed')) return;
+        else if (await this.#resetIfLost(session, 'trimmed')) return;
       }
       if (session.isClosed) return;
       if (attempt >= ATTEMPTS_MAX) return await this.#reset(session, 'unknown', this.#textOf(session));
@@ -118,24 +142,24 @@ export class ResumeLadder {
   async #sendPage(session: LogSession): Promise<boolean> {
     const { fanout, pages, window } = this.#options;
     const asked = session.cursor;
-    const page = await pages.after(asked);
+    const { page, from } = await pages.after(asked);
     if (session.isClosed) return true;
     if (session.cursor !== asked) return false;
-    if (page.first === page.end) {
-      if (asked) return this.#wasReset(session, undefined);
+    if (from === page.end) {
+      if (asked) return this.#resetIfLost(session, undefined);
       if (!window.tail) return false;
       fanout.startAtHead(session);
       return true;
     }
     this.stats.pages++;
-    fanout.sendPage(session, page);
+    fanout.sendPage(session, page, from);
     session.position = this.#inWindow(session.cursor);
     fanout.proceed(session);
     return true;
   }
 
   /** Looks at the cursor again; true when it is lost and the session has been reset. */
-  async #wasReset(session: LogSession, ifHeld: 'trimmed' | undefined): Promise<boolean> {
+  async #resetIfLost(session: LogSession, ifHeld: 'trimmed' | undefined): Promise<boolean> {
     const { cursor } = session;
     const located = cursor && (await this.#options.locator.locateCursor(cursor));
     if (session.isClosed) return true;
@@ -148,31 +172,50 @@ export class ResumeLadder {
 
   /** Says why, shows how things stand, gives the cursor of that moment, and goes on from exactly there. */
   async #reset(session: LogSession, reason: ResetReason, requested: string): Promise<void> {
-    const { fanout, snapshots, pages, window, ordinalOf } = this.#options;
+    const { fanout, snapshots, pages } = this.#options;
     await this.#options.caughtUp();
-    const earliest = (await pages.earliest()) ?? window.earliest;
+    const earliest = await pages.earliest();
     if (session.isClosed) return;
     const snapshot = snapshots.take(session.filter);
     this.stats.outcomes.reset++;
+    const ends = { earliest, tail: snapshot.cursor };
+    fanout.writeTo(session, this.#resetFrame(reason, requested, ends, session.format.ids));
+    // The snapshot's book_status is the log's: whether events come at all is to be told again.
+    if (session.toldStale) session.toldStale = undefined;
+    this.#show(session, snapshot);
+    session.companion?.onReset();
+  }
+
+  /** The `reset` of either endpoint, counted. `earliest` is what Redis says, if it does. */
+  #resetFrame(
+    reason: ResetReason,
+    requested: string,
+    { earliest, tail }: { earliest: Cursor | undefined; tail: Cursor | undefined },
+    ids: Format['ids'],
+  ): string {
     this.stats.resets[reason]++;
-    const { ids, chunked } = session.format;
-    const id = (cursor: Cursor) => formatId(cursor, ordinalOf(cursor.epoch), ids);
-    const { cursor } = snapshot;
+    const first = earliest ?? this.#options.window.earliest;
     const reset: Reset = {
       reason,
       requested: requested.slice(0, REQUESTED_CHARS_MAX),
-      earliest: earliest ? id(earliest) : null,
-      tail: cursor ? id(cursor) : null,
+      earliest: (first && this.#idOf(first, ids)) ?? null,
+      tail: (tail && this.#idOf(tail, ids)) ?? null,
     };
-    fanout.writeTo(session, controlFrame('reset', JSON.stringify(reset)));
-    session.sink.write(snapshot.onWire(chunked));
+    return controlFrame('reset', JSON.stringify(reset));
+  }
+
+  /** How things stand, the cursor of that moment, and from there on what follows. */
+  #show(session: LogSession, { cursor, position, onWire }: Snapshot): void {
+    const { fanout } = this.#options;
+    const { ids, chunked } = session.format;
+    session.sink.write(onWire(chunked));
     if (cursor) {
-      fanout.writeTo(session, idFrame(id(cursor)));
-      session.prev = { cursor, ordinal: ordinalOf(cursor.epoch) };
+      session.prev = fanout.link(cursor);
+      fanout.writeTo(session, idFrame(formatId(cursor, session.prev.ordinal, ids)));
     }
     session.cursor = cursor;
     session.sent = cursor;
-    session.position = snapshot.position;
+    session.position = position;
     fanout.proceed(session);
   }
 
@@ -180,7 +223,14 @@ export class ResumeLadder {
     return (cursor && this.#options.window.positionAfter(cursor)) ?? NOWHERE;
   }
 
+  /** `undefined` where an integer is wanted and the epoch, of a timeline that is no more, has none. */
+  #idOf(cursor: Cursor, ids: Format['ids']): string | undefined {
+    if (ids === 'cursor') return formatCursor(cursor);
+    const ordinal = this.#options.ordinalOf(cursor.epoch);
+    return ordinal === undefined ? undefined : formatId(cursor, ordinal, ids);
+  }
+
   #textOf({ cursor, format }: LogSession): string {
-    return cursor ? formatId(cursor, this.#options.ordinalOf(cursor.epoch), format.ids) : '0';
+    return cursor ? (this.#idOf(cursor, format.ids) ?? formatCursor(cursor)) : '0';
   }
 }

@@ -15,8 +15,8 @@ describe('the snapshot after a reset', () => {
   const snapshots = new SnapshotFrames({ window, state, nowMs: () => nowMs });
   let offset = 0;
   const feed = (text: string, payload: string) => {
-    const topic = topics.intern(text);
     const entry = { epoch: 1, offset: offset++, topic: text, payload: Buffer.from(payload) };
+    const topic = topics.of(text, entry.payload);
     window.append(entry.epoch, 0, entry.offset, topic, entry.payload);
     state.apply(entry, topic);
     state.endBatch();
@@ -56,6 +56,23 @@ describe('the snapshot after a reset', () => {
     ]);
     expect(framesOf(['market'])).toHaveLength(2);
     expect(mismatches).toEqual([]);
+  });
+
+  it('has the last of each kline interval, the ticker and the analytics', () => {
+    const kline = (interval: string, n: number) => `{"type":"kline","symbol":"C","interval":"${interval}","n":${n}}`;
+    feed('kline:C', kline('1m', 1));
+    feed('kline:C', kline('1d', 2));
+    feed('kline:C', kline('1m', 3));
+    feed('ticker:C', '{"ticker":1}');
+    feed('analytics:C', '{"analytics":1}');
+    expect(framesOf(['kline', 'ticker', 'analytics']).map(({ data }) => data)).toEqual([
+      '{"ticker":1}',
+      '{"analytics":1}',
+      kline('1m', 3),
+      kline('1d', 2),
+    ]);
+    const named = snapshots.take(Filter.ofNames(topics, ['kline:C#1d', 'ticker:A'])).onWire(false);
+    expect(parseFrames(named.toString())).toEqual([{ event: 'kline', data: kline('1d', 2) }]);
   });
 
   it('is empty, and so no chunk at all, when nothing asked for has a value', () => {

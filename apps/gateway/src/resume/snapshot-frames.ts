@@ -1,6 +1,7 @@
-import type { Cursor } from '@depthcast/protocol';
+import { type Cursor, type KlineInterval, klineIntervals } from '@depthcast/protocol';
 import type { Filter } from '../fanout/filter.ts';
 import { controlFrame, onWire } from '../fanout/format.ts';
+import { topicText } from '../fanout/topics.ts';
 import type { Window } from '../fanout/window.ts';
 import type { BookReplica } from '../views/book-replica.ts';
 import type { MarketState } from '../views/market-state.ts';
@@ -27,7 +28,26 @@ const RENDERINGS_PER_SECOND_MAX = 20;
 const SHARED_MS = 1_000;
 const FILTERS_MAX = 64;
 
-/** Renders what a reset client is shown: of each symbol and type it asked for, the whole book and the last values. */
+type Shown = readonly [
+  type: 'book_status' | 'book_change' | 'market' | 'bbo' | 'ticker' | 'analytics' | 'kline',
+  interval?: KlineInterval,
+];
+
+/** What there is to show of a symbol, in the order in which it is shown. */
+const SHOWN: readonly Shown[] = [
+  ['book_status'],
+  ['book_change'],
+  ['market'],
+  ['bbo'],
+  ['ticker'],
+  ['analytics'],
+  ...klineIntervals.map((interval) => ['kline', interval] as const),
+];
+
+/**
+ * Renders what a client is shown that begins or is reset: of each symbol and type it asked for, the whole book and the
+ * last values.
+ */
 export class SnapshotFrames {
   readonly #options: SnapshotFramesOptions;
   readonly #recent = new Map<string, { takenMs: number; snapshot: Snapshot }>();
@@ -71,8 +91,9 @@ export class SnapshotFrames {
     for (const symbol of state.symbols) {
       if (!filter.wantsSymbol(symbol)) continue;
       const replica = state.book(symbol) as BookReplica;
-      for (const type of ['book_status', 'book_change', 'market', 'bbo'] as const) {
-        const data = filter.wantsType(type) ? currentValue(type, symbol, replica, state) : undefined;
+      for (const shown of SHOWN) {
+        const [type, interval] = shown;
+        const data = filter.wantsEvents(type, symbol, interval) ? currentValue(shown, replica, state) : undefined;
         if (data !== undefined) frames.push(controlFrame(type, data));
       }
     }
@@ -94,12 +115,11 @@ export class SnapshotFrames {
   }
 }
 
-type ValueType = 'book_status' | 'book_change' | 'market' | 'bbo';
-
 /** The payload that says how a topic stands; where the log's own was before our time, what the stored book says. */
-function currentValue(type: ValueType, symbol: string, replica: BookReplica, state: MarketState): string | undefined {
+function currentValue([type, interval]: Shown, replica: BookReplica, state: MarketState): string | undefined {
   if (type === 'book_change') return bookSnapshot(replica);
-  const last = state.lastValue(`${type}:${symbol}`);
+  const { symbol } = replica;
+  const last = state.lastValue(topicText(type, symbol, interval));
   if (last) return last.toString();
   if (type === 'book_status') return bookStatus(replica);
   if (type === 'market' && replica.storedPrice !== undefined) {

@@ -1,8 +1,10 @@
+import type { BookStatus } from '@depthcast/protocol';
 import type { Fanout } from '../fanout/fanout.ts';
 import type { Filter } from '../fanout/filter.ts';
 import { controlFrame } from '../fanout/format.ts';
 import type { LogSession } from '../fanout/session.ts';
 import { bookStatus } from '../resume/snapshot-frames.ts';
+import type { BookReplica } from '../views/book-replica.ts';
 import type { MarketState } from '../views/market-state.ts';
 
 export interface DeliveryWatchOptions {
@@ -17,12 +19,15 @@ export interface DeliveryWatchOptions {
 /**
  * Watches delivery end to end by the `clock` events, one a second. When they stop, wherever the chain is broken,
  * every subscriber is told that each symbol it watches is stale, and told how it stands when they come again. These
- * are control frames: they are no part of the log and have no id.
+ * are control frames: they are no part of the log and have no id. Who is told so that a symbol is not in sync, and does
+ * not get the log's own `book_status`, is told by them what becomes of it as well.
  */
 export class DeliveryWatch {
   readonly #options: DeliveryWatchOptions;
   #lastClockMs: number | undefined;
   #isStale = false;
+  /** The symbols that somebody was told are not in sync, and how they stood. */
+  readonly #toldUnsynced = new Map<string, BookStatus>();
 
   constructor(options: DeliveryWatchOptions) {
     this.#options = options;
@@ -43,8 +48,24 @@ export class DeliveryWatch {
     this.#lastClockMs ??= this.#options.nowMs();
   }
 
+  /** Call it when the books are as of the batch that has been written. */
+  onBooks(): void {
+    if (this.#toldUnsynced.size === 0 || this.#isStale) return;
+    for (const [symbol, told] of [...this.#toldUnsynced]) {
+      const replica = this.#options.state.book(symbol);
+      if (!replica || replica.status === told) continue;
+      this.#toldUnsynced.delete(symbol);
+      const isForeign = (filter: Filter) => filter.wantsSymbol(symbol) && !filter.wantsEvents('book_status', symbol);
+      for (const group of this.#options.fanout.groups.values()) {
+        if (isForeign(group.filter)) this.#options.fanout.writeToGroup(group, this.#statusFrame(replica));
+      }
+      this.#doubt(isForeign);
+    }
+  }
+
   /** Call it often. Nothing is stale before the first catch-up. */
   check(): void {
+    if (this.#isStale) this.#tellWaiting();
     if (this.#isStale || this.#lastClockMs === undefined) return;
     if (this.#options.nowMs() - this.#lastClockMs > this.#options.staleMs) this.#change(true);
   }
@@ -60,15 +81,29 @@ export class DeliveryWatch {
   #change(isStale: boolean): void {
     const { fanout } = this.#options;
     this.#isStale = isStale;
+    if (this.#toldUnsynced.size > 0) this.#doubt(() => true);
+    this.#toldUnsynced.clear();
     for (const group of fanout.groups.values()) {
       for (const session of group.sessions) session.toldStale = isStale;
       const text = this.#frames(group.filter);
       if (text !== '') fanout.writeToGroup(group, text);
     }
-    for (const session of fanout.sessions) {
+    this.#tellWaiting();
+    this.#options.onChanged();
+  }
+
+  /** Also who came when nothing flowed any more, and waits for Redis to say what its cursor is worth. */
+  #tellWaiting(): void {
+    for (const session of this.#options.fanout.sessions) {
       if (session.state === 'waiting' && session.sink.writableLength === 0) this.onJoin(session);
     }
-    this.#options.onChanged();
+  }
+
+  /** Who is not at the head is told when it comes there. */
+  #doubt(concerns: (filter: Filter) => boolean): void {
+    for (const session of this.#options.fanout.sessions) {
+      if (session.state !== 'head' && concerns(session.filter)) session.toldStale = undefined;
+    }
   }
 
   #frames(filter: Filter): string {
@@ -77,9 +112,16 @@ export class DeliveryWatch {
     for (const symbol of state.symbols) {
       const replica = filter.wantsSymbol(symbol) ? state.book(symbol) : undefined;
       if (!replica) continue;
-      text += controlFrame('book_status', this.#isStale ? staleStatus(symbol, state.clockTsNs) : bookStatus(replica));
+      text += this.#statusFrame(replica);
     }
     return text;
+  }
+
+  #statusFrame(replica: BookReplica): string {
+    const { symbol, status } = replica;
+    if (this.#isStale) return controlFrame('book_status', staleStatus(symbol, this.#options.state.clockTsNs));
+    if (status !== 'synced') this.#toldUnsynced.set(symbol, status);
+    return controlFrame('book_status', bookStatus(replica));
   }
 }
 

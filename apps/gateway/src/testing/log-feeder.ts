@@ -91,7 +91,7 @@ export class LogFeeder {
     await this.#writer.storeSnapshot({
       inboxId: `1-${this.#inputs}`,
       state: '{}',
-      books: books.map(({ symbol, state }) => ({ symbol, state: JSON.stringify(state) })),
+      books: books.map(({ symbol, state }) => ({ symbol, state: JSON.stringify(state), isSynced: true })),
     });
   }
 

@@ -2,6 +2,8 @@ import { Filter } from '../fanout/filter.ts';
 import type { Format } from '../fanout/format.ts';
 import { LogSession } from '../fanout/session.ts';
 import { Gateway } from '../gateway.ts';
+import { parseStreamSubscription } from '../transports/stream-params.ts';
+import { StreamSession } from '../transports/stream-session.ts';
 import { MemoryLog } from './memory-log.ts';
 import { type Frame, MemorySink } from './memory-sink.ts';
 
@@ -55,6 +57,25 @@ export function connect(gateway: Gateway, wanted: Wanted = {}): MemoryClient {
   gateway.fanout.add(session);
   void gateway.ladder.start(session, lastId === undefined ? undefined : { text: lastId, fromHeader });
   return { sink, session };
+}
+
+/** A connection to `/stream`, greeted with nothing. `interval=0` unless the query says otherwise. */
+export function connectStreams(
+  gateway: Gateway,
+  streams: string,
+  { lastId, stalled = false }: { lastId?: string | undefined; stalled?: boolean } = {},
+): { sink: MemorySink; close(): void } {
+  const sink = new MemorySink();
+  sink.stalled = stalled;
+  const subscription = parseStreamSubscription({ streams, interval: '0' }, lastId, {
+    symbols: gateway.state.symbols,
+    intervalMsDefault: 0,
+    streamsMax: 100,
+  });
+  if (subscription.errors[0]) throw new Error(subscription.errors[0].message);
+  const session = new StreamSession(gateway, sink, true, subscription);
+  void session.start('');
+  return { sink, close: () => session.close() };
 }
 
 /** What came with data: no frames of an id alone. */

@@ -37,9 +37,20 @@ export class MemorySink implements Sink {
   /** The client reads again. */
   resume(): void {
     this.stalled = false;
-    for (const { bytes, written } of this.#waiting.splice(0)) {
-      this.#chunks.push(Buffer.from(bytes));
-      if (written) process.nextTick(written);
+    this.take(Number.POSITIVE_INFINITY);
+  }
+
+  /** The client reads so many bytes of what waits. */
+  take(bytesMax: number): void {
+    let rest = bytesMax;
+    for (let first = this.#waiting[0]; first && (rest > 0 || first.bytes.length === 0); first = this.#waiting[0]) {
+      const part = first.bytes.subarray(0, rest);
+      this.#chunks.push(Buffer.from(part));
+      rest -= part.length;
+      first.bytes = first.bytes.subarray(part.length);
+      if (first.bytes.length > 0) return;
+      this.#waiting.shift();
+      if (first.written) process.nextTick(first.written);
     }
   }
 

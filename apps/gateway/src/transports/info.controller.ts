@@ -1,10 +1,10 @@
 import { seedTime } from '@depthcast/book';
-import { LEVELS_DEFAULT, LEVELS_MAX, streamTypes } from '@depthcast/protocol';
-import { Controller, Get, Inject } from '@nestjs/common';
+import { LEVELS_DEFAULT, LEVELS_MAX, logStreamEvents, logStreamTypes, viewTypes } from '@depthcast/protocol';
+import { Controller, Get, Inject, Redirect } from '@nestjs/common';
 import type { GatewayConfig } from '../config.ts';
 import { Gateway } from '../gateway.ts';
 import { SEED_TYPES, SUBSCRIBABLE_TYPES } from './event-types.ts';
-import { INTERVAL_MS_MAX, INTERVAL_MS_MIN } from './view-params.ts';
+import { INTERVAL_MS_MAX, INTERVAL_MS_MIN } from './stream-params.ts';
 
 export const CONFIG = Symbol('config');
 
@@ -18,6 +18,11 @@ export class InfoController {
     this.#gateway = gateway;
     this.#config = config;
   }
+
+  /** Whoever opens the bare address in a browser finds out what is here. */
+  @Get()
+  @Redirect('/api', 302)
+  root(): void {}
 
   @Get('symbols')
   symbols() {
@@ -47,7 +52,11 @@ export class InfoController {
     return {
       name: 'depthcast gateway',
       endpoints: [
-        { path: '/stream', method: 'GET', description: 'Order book views as Server-Sent Events' },
+        {
+          path: '/stream',
+          method: 'GET',
+          description: 'Order book views and streams of single event types as Server-Sent Events',
+        },
         { path: '/api/stream', method: 'GET', description: 'The event log as Server-Sent Events, with exact resume' },
         { path: '/symbols', method: 'GET', description: 'The symbols available here' },
         { path: '/api', method: 'GET', description: 'This document' },
@@ -57,10 +66,14 @@ export class InfoController {
       ],
       stream: {
         definition: '{SYMBOL}:{DATA_TYPE}:{MAX_LEVELS}',
+        views: viewTypes,
+        log_definition: '{SYMBOL}:{LOG_TYPE}',
+        log_types: Object.fromEntries(logStreamTypes.map((type) => [type, logStreamEvents[type].types])),
         parameters: {
-          streams: 'stream definitions, divided by commas; DATA_TYPE and MAX_LEVELS may be left out',
+          streams:
+            'stream definitions, divided by commas; DATA_TYPE and MAX_LEVELS may be left out; a LOG_TYPE takes no levels',
           symbols: 'symbols that take the defaults, divided by commas; without streams and symbols: all',
-          data_type: `default data type, ${streamTypes.join(' or ')} (MBP)`,
+          data_type: `default data type, ${viewTypes.join(' or ')} (MBP)`,
           max_levels: `default levels, 1 to ${LEVELS_MAX} (${LEVELS_DEFAULT})`,
           interval: `ms between frames, ${INTERVAL_MS_MIN} to ${INTERVAL_MS_MAX}, 0 for every change (${INTERVAL_MS})`,
           last_id: 'the last id received; the Last-Event-ID header wins over it',

@@ -2,7 +2,7 @@ import { DepthcastError, normalizeSymbol } from '@depthcast/protocol';
 import type { Format } from '../fanout/format.ts';
 import type { ResumeRequest } from '../resume/locator.ts';
 import { SEED_TYPES, SUBSCRIBABLE_TYPES } from './event-types.ts';
-import { invalid, list, oneOf, type Query, quote, resumeRequest } from './query.ts';
+import { invalid, list, oneOf, type Query, quote, refuseArrayForms, resumeRequest } from './query.ts';
 
 /** What `GET /api/stream` was asked for. `undefined` types or symbols: all of them. */
 export interface LogSubscription {
@@ -25,6 +25,7 @@ export function parseLogSubscription(
   lastEventId: string | readonly string[] | undefined,
   hasSymbol: (symbol: string) => boolean,
 ): LogSubscription {
+  refuseArrayForms(query, LOG_PARAMETERS);
   return {
     types: parseTypes(query),
     symbols: parseSymbols(query, hasSymbol),

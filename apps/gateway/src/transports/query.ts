@@ -7,6 +7,20 @@ export type Query = Readonly<Record<string, string | readonly string[] | undefin
 const SHOWN_CHARS_MAX = 60;
 const LAST_ID_CHARS_MAX = 2_048;
 
+/**
+ * `types[]=` and the like are other names than `types`, and would be passed over like any name nobody knows.
+ *
+ * @throws DepthcastError `PARAMETER_INVALID` for one of the parameters in array form.
+ */
+export function refuseArrayForms(query: Query, parameters: readonly string[]): void {
+  for (const name of Object.keys(query)) {
+    const bracket = name.indexOf('[');
+    const parameter = name.slice(0, bracket);
+    if (bracket < 0 || !parameters.includes(parameter)) continue;
+    throw new DepthcastError('PARAMETER_INVALID', `${quote(name)} is no parameter: write ${parameter}=A,B`);
+  }
+}
+
 /** @throws DepthcastError `PARAMETER_INVALID` when it is given more than once. */
 export function single(query: Query, name: string): string | undefined {
   const value = query[name];

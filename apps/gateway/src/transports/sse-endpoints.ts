@@ -1,14 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { seedTime } from '@depthcast/book';
-import { DepthcastError, type Reset } from '@depthcast/protocol';
+import { DepthcastError } from '@depthcast/protocol';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { GatewayConfig } from '../config.ts';
 import { Filter } from '../fanout/filter.ts';
-import { controlFrame, formatId } from '../fanout/format.ts';
+import { controlFrame } from '../fanout/format.ts';
 import { LogSession } from '../fanout/session.ts';
 import type { Gateway } from '../gateway.ts';
-import type { ResumeRequest } from '../resume/locator.ts';
-import { ViewSession } from '../views/view-session.ts';
 import { corsHeaders } from './cors.ts';
 import { parseLogSubscription } from './log-params.ts';
 import type { Query } from './query.ts';
@@ -16,11 +14,12 @@ import type { SessionDesk } from './session-desk.ts';
 import { openSse, type SseStream, sseHead } from './sse-response.ts';
 import {
   errorBody,
-  parseViewSubscription,
+  parseStreamSubscription,
   type StreamError,
+  type StreamSubscription,
   streamError,
-  type ViewSubscription,
-} from './view-params.ts';
+} from './stream-params.ts';
+import { StreamSession } from './stream-session.ts';
 
 const BAD_REQUEST = 400;
 
@@ -52,31 +51,24 @@ export class SseEndpoints {
     await ladder.start(session, resume);
   }
 
-  /** `/stream` (market-depth seed): views of the books. */
-  async views(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    const { state, views } = this.#gateway;
+  /** `/stream` (market-depth seed): views of the books, and log-type streams. */
+  async streams(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const { state } = this.#gateway;
     const opened = await this.#open(request, reply, (query, lastEventId) => {
-      const subscription = parseViewSubscription(query, lastEventId, {
+      const subscription = parseStreamSubscription(query, lastEventId, {
         symbols: state.symbols,
         intervalMsDefault: this.#config.INTERVAL_MS,
         streamsMax: this.#config.STREAMS_MAX,
       });
-      if (subscription.streams.length === 0 && subscription.errors.length > 0) throw new NoStream(subscription.errors);
+      const { views: wanted, logStreams, errors } = subscription;
+      if (wanted.length + logStreams.length === 0 && errors.length > 0) throw new NoStream(errors);
       return subscription;
     });
     if (!opened) return;
     const { stream, subscription } = opened;
-    let session: ViewSession | undefined;
-    this.#desk.enter(stream, () => session && views.close(session));
-    const reset = subscription.resume ? await this.#viewReset(subscription.resume) : '';
-    if (stream.socket.destroyed || stream.socket.writableEnded) return;
-    session = new ViewSession(stream.socket, {
-      chunked: stream.chunked,
-      intervalMs: subscription.intervalMs,
-      views: subscription.streams.map((wanted) => views.view(wanted)),
-      every: subscription.every,
-    });
-    views.add(session, this.#greeting(subscription) + reset);
+    const session = new StreamSession(this.#gateway, stream.socket, stream.chunked, subscription);
+    this.#desk.enter(stream, () => session.close());
+    await session.start(this.#greeting(subscription));
   }
 
   /** Opens the stream, or says why not; `undefined` when there is nothing more to do. */
@@ -86,10 +78,6 @@ export class SseEndpoints {
     parse: (query: Query, lastEventId: string | readonly string[] | undefined) => T,
   ): Promise<{ stream: SseStream; subscription: T } | undefined> {
     const cors = corsHeaders(this.#config.CORS_ORIGIN, request.headers.origin);
-    if (request.method === 'HEAD') {
-      sseHead(reply, cors);
-      return undefined;
-    }
     let subscription: T | undefined;
     if (!this.#desk.isClosed) {
       try {
@@ -99,6 +87,10 @@ export class SseEndpoints {
         return undefined;
       }
     }
+    if (request.method === 'HEAD') {
+      sseHead(reply, cors);
+      return undefined;
+    }
     const stream = await openSse(request, reply, cors);
     // Parameters can only be checked, against the symbols above all, once there is something to stream.
     if (!stream || !this.#desk.admits(stream)) return undefined;
@@ -106,32 +98,14 @@ export class SseEndpoints {
     return subscription === undefined ? undefined : { stream, subscription };
   }
 
-  #greeting({ errors }: ViewSubscription): string {
+  #greeting({ errors }: StreamSubscription): string {
     const info = {
       event: 'connection_info',
       client_id: randomUUID(),
       server_time: seedTime(Date.now()),
       supported_symbols: this.#gateway.state.symbols,
     };
-    const frames = [info, ...errors].map((data) => controlFrame(data.event, JSON.stringify(data)));
-    return frames.join('');
-  }
-
-  /** A view session gets the newest frames wherever it was; only a cursor that is none of this log's is told so. */
-  async #viewReset(resume: ResumeRequest): Promise<string> {
-    const { locator, ladder, window, timeline } = this.#gateway;
-    const located = await locator.locate(resume);
-    if (located.kind !== 'lost') return '';
-    ladder.stats.resets[located.reason]++;
-    const id = (cursor: { epoch: number; offset: number } | undefined) =>
-      cursor ? formatId(cursor, timeline.ordinalOf(cursor.epoch) ?? 0, 'cursor') : null;
-    const reset: Reset = {
-      reason: located.reason,
-      requested: resume.text.slice(0, 100),
-      earliest: id(window.earliest),
-      tail: id(window.tail),
-    };
-    return controlFrame('reset', JSON.stringify(reset));
+    return [info, ...errors].map((data) => controlFrame(data.event, JSON.stringify(data))).join('');
   }
 }
 
@@ -145,7 +119,7 @@ class NoStream extends Error {
   }
 }
 
-/** A 400 with the seed's error body: what was asked for can never succeed. */
+/** A 400 whose body is the seed's `error`: what was asked for can never succeed. */
 function refuse(reply: FastifyReply, error: unknown): void {
   if (error instanceof NoStream) {
     void reply.status(BAD_REQUEST).send(errorBody(error.errors));
@@ -153,5 +127,5 @@ function refuse(reply: FastifyReply, error: unknown): void {
   }
   if (!(error instanceof DepthcastError)) throw error;
   const { stream_id: _, ...body } = streamError(error, '');
-  void reply.status(error.status).send({ ...body, error: error.code });
+  void reply.status(error.status).send(body);
 }

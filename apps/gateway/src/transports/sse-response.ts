@@ -53,12 +53,10 @@ export async function openSse(
   };
 }
 
-/** The answer to HEAD: the headers that GET would have. */
+/** The answer to HEAD: the headers that GET would have, so no length either, which Fastify would add. */
 export function sseHead(reply: FastifyReply, cors: Readonly<Record<string, string>>): void {
-  void reply
-    .status(200)
-    .headers({ ...HEADERS, ...cors })
-    .send();
+  reply.hijack();
+  reply.raw.writeHead(200, { ...HEADERS, ...cors }).end();
 }
 
 /**

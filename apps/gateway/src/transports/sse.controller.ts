@@ -13,7 +13,7 @@ export class SseController {
 
   @Get('stream')
   stream(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    return this.#endpoints.views(request, reply);
+    return this.#endpoints.streams(request, reply);
   }
 
   @Get('api/stream')

@@ -25,6 +25,12 @@ interface StoredBookState {
 }
 
 /**
+ * Counted over all replicas: one that takes another's place, when the tail starts anew, never repeats its versions, which
+ * would pass for the frames rendered from it.
+ */
+let changes = 0;
+
+/**
  * One symbol's book as of the last event that this gateway has read: what views are rendered from, and what a client
  * is shown after a reset.
  */
@@ -35,8 +41,8 @@ export class BookReplica {
   status: BookStatus = 'buffering';
   /** The event that the book is as of. */
   cursor: Cursor | undefined;
-  /** Rises with every change of what a view shows. */
-  version = 0;
+  /** Rises with every change of what a view shows; of all replicas, no two have the same. */
+  version = ++changes;
   /** Venue's update id and time of the last change; the time also of the last status. */
   last = 0;
   tsEventUs = 0;
@@ -62,7 +68,6 @@ export class BookReplica {
     replica.tsEventUs = stored.tsEventUs;
     replica.statusTsUs = stored.tsEventUs;
     replica.storedPrice = stored.market;
-    replica.version = 1;
     return replica;
   }
 
@@ -98,14 +103,14 @@ export class BookReplica {
     if (status === this.status) return;
     this.status = status;
     this.statusTsUs = toUs(tsNs);
-    this.version++;
+    this.version = ++changes;
   }
 
   #note(cursor: Cursor, change: BookPayload): void {
     this.cursor = cursor;
     this.last = change.last;
     this.tsEventUs = toUs(change.ts_ns);
-    this.version++;
+    this.version = ++changes;
   }
 
   /** The log shows each price with all its symbol's decimals, so that any level tells the scale. */

@@ -3,8 +3,8 @@ import { SYMBOL_PATTERN } from '@depthcast/protocol';
 import type { Topic } from '../fanout/topics.ts';
 import { BookReplica } from './book-replica.ts';
 
-/** Events of which the last one says how things stand, so that a reset can show it. */
-const LAST_VALUE_TYPES = new Set(['market', 'bbo', 'book_status']);
+/** Events of which the last one says how things stand, for snapshots to show; of klines, that of each interval. */
+const LAST_VALUE_TYPES = new Set(['market', 'bbo', 'book_status', 'ticker', 'analytics', 'kline']);
 
 export interface MarketStateOptions {
   /** A replica's checksum did not match the engine's, or an event could not be read. */
@@ -18,7 +18,7 @@ export interface MarketStateOptions {
 export class MarketState {
   readonly #options: MarketStateOptions;
   readonly #books = new Map<string, BookReplica>();
-  /** By topic text: payloads, copied. */
+  /** By topic: payloads, copied. */
   readonly #lastValues = new Map<string, Buffer>();
   /** Scratch of one batch: the last entry of each topic, so that only that one is copied. */
   readonly #latest = new Map<string, Buffer>();

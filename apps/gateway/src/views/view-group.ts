@@ -13,6 +13,7 @@ export interface ViewStats {
 export class ViewGroup {
   readonly intervalMs: number;
   readonly views: readonly View[];
+  readonly hasLog: boolean;
   readonly #chunked: boolean;
   readonly #stats: ViewStats;
   readonly #sessions = new Set<ViewSession>();
@@ -22,6 +23,7 @@ export class ViewGroup {
   constructor(first: ViewSession, stats: ViewStats) {
     this.intervalMs = first.intervalMs;
     this.views = first.views;
+    this.hasLog = first.hasLog;
     this.#chunked = first.chunked;
     this.#stats = stats;
     this.#stamps = stampsOf(first.views);
@@ -52,12 +54,14 @@ export class ViewGroup {
   flush(): void {
     const stamps = stampsOf(this.views);
     if (stamps.every((stamp, i) => stamp === this.#stamps[i])) return;
-    const text = framesSince(this.views, this.#stamps);
+    const before = this.#stamps;
+    const text = framesSince(this, before);
     this.#stamps = stamps;
     if (text === '') return;
     const bytes = onWire(text, this.#chunked);
     for (const session of this.#sessions) {
       if (session.state !== 'live') this.#stats.skipped++;
+      else if (this.#isBusy(session)) this.#wait(session, before);
       else if (session.stamps) this.#catchUp(session);
       else this.#write(session, bytes);
     }
@@ -66,11 +70,30 @@ export class ViewGroup {
   /** A control frame to all who can take one now. */
   writeToAll(text: string): void {
     const bytes = onWire(text, this.#chunked);
-    for (const session of this.#sessions) if (session.state === 'live') this.#write(session, bytes);
+    for (const session of this.#sessions) {
+      if (session.state === 'live' && !this.#isBusy(session)) this.#write(session, bytes);
+    }
+  }
+
+  /** Everything once more, as soon as its socket takes it: its client has been told to begin anew. */
+  showAgain(session: ViewSession): void {
+    session.stamps = [];
+    if (session.state === 'live') this.#drain(session);
+  }
+
+  /** Its socket has yet to take what the log session beside it wrote. Views alone cannot be live and busy. */
+  #isBusy(session: ViewSession): boolean {
+    return this.hasLog && session.sink.writableLength > 0;
+  }
+
+  #wait(session: ViewSession, stamps: number[]): void {
+    session.stamps ??= stamps;
+    this.#stats.skipped++;
+    this.#drain(session);
   }
 
   #catchUp(session: ViewSession): void {
-    const text = framesSince(this.views, session.stamps);
+    const text = framesSince(this, session.stamps);
     // In step with the group again when nothing newer than the group's last is missing to it.
     session.stamps = undefined;
     if (text !== '') this.#write(session, onWire(text, this.#chunked));
@@ -87,11 +110,16 @@ export class ViewGroup {
 
   #drain(session: ViewSession): void {
     session.state = 'draining';
-    session.onDrained ??= () => {
-      if (session.state !== 'draining') return;
+    session.onDrained ??= (error) => {
+      // An error is the end of the socket: to write again would be answered at once, for ever.
+      if (error || session.state !== 'draining') return;
+      if (this.#isBusy(session)) {
+        this.#drain(session);
+        return;
+      }
       session.state = 'live';
       // Its group may be another one by now: what it watches is known by the session alone.
-      const text = framesSince(session.views, session.stamps);
+      const text = framesSince(session, session.stamps);
       session.stamps = stampsOf(session.views);
       if (text !== '') this.#write(session, onWire(text, this.#chunked));
     };

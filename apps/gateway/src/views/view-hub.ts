@@ -1,5 +1,4 @@
-import type { Stream } from '@depthcast/protocol';
-import { streamId } from '@depthcast/protocol';
+import { streamId, type ViewStream } from '@depthcast/protocol';
 import { onWire } from '../fanout/format.ts';
 import type { BookReplica } from './book-replica.ts';
 import { View, type ViewSource } from './view.ts';
@@ -39,13 +38,13 @@ export class ViewHub {
   }
 
   /** The view of a stream: the one there is, or a new one that lives while somebody watches it. */
-  view(stream: Stream): View {
+  view(stream: ViewStream): View {
     return this.#views.get(streamId(stream))?.view ?? new View(stream, this.#source);
   }
 
   /** Writes `head` (control frames) and the newest frames in one go, then keeps the session up to date. */
   add(session: ViewSession, head: string): void {
-    const text = head + framesSince(session.views, undefined);
+    const text = head + framesSince(session, undefined);
     if (text !== '') session.sink.write(onWire(text, session.chunked));
     this.#sessions.add(session);
     for (const view of session.views) this.#hold(view);
@@ -63,6 +62,11 @@ export class ViewHub {
       this.#hold(view);
       this.#enter(session);
     }
+  }
+
+  /** Its client has been told to begin anew: it is shown everything once more. */
+  showAgain(session: ViewSession): void {
+    if (this.#sessions.has(session)) this.#groups.get(session.key)?.showAgain(session);
   }
 
   /** Safe to call again. */

@@ -12,21 +12,33 @@ export class ViewSession {
   readonly intervalMs: number;
   /** It watches every symbol, with this type and these levels: also those that the log names later. */
   readonly every: StreamDefaults | undefined;
+  /**
+   * Log-type streams are on the same connection. Its frames carry no ids, or the client's cursor would skip what those
+   * have not been sent yet; and its socket may be busy with what is not ours.
+   */
+  readonly hasLog: boolean;
   state: 'live' | 'draining' | 'closed' = 'live';
   /** The stamps of what it was last sent, while that is not what its group was. */
   stamps: number[] | undefined;
-  onDrained: (() => void) | undefined;
+  onDrained: ((error?: Error | null) => void) | undefined;
   #views: readonly View[];
   #key: string;
 
   constructor(
     sink: Sink,
-    options: { chunked: boolean; intervalMs: number; views: readonly View[]; every?: StreamDefaults | undefined },
+    options: {
+      chunked: boolean;
+      intervalMs: number;
+      views: readonly View[];
+      every?: StreamDefaults | undefined;
+      hasLog?: boolean;
+    },
   ) {
     this.sink = sink;
     this.chunked = options.chunked;
     this.intervalMs = options.intervalMs;
     this.every = options.every;
+    this.hasLog = options.hasLog ?? false;
     this.#views = sorted(options.views);
     this.#key = this.#makeKey();
   }
@@ -50,7 +62,7 @@ export class ViewSession {
 
   #makeKey(): string {
     const keys = this.#views.map((view) => view.key).join(',');
-    return `${this.intervalMs}${this.chunked ? '' : '+raw'}|${keys}`;
+    return `${this.intervalMs}${this.chunked ? '' : '+raw'}${this.hasLog ? '+log' : ''}|${keys}`;
   }
 }
 
@@ -59,11 +71,14 @@ function sorted(views: readonly View[]): View[] {
 }
 
 /** The frames whose stamp is not the one given, oldest book first, so that ids rise. Empty text when none. */
-export function framesSince(views: readonly View[], stamps: readonly number[] | undefined): string {
+export function framesSince(
+  { views, hasLog }: { readonly views: readonly View[]; readonly hasLog: boolean },
+  stamps: readonly number[] | undefined,
+): string {
   const frames = views.filter((view, i) => view.stamp !== stamps?.[i]).map((view) => view.frame());
   const present = frames.filter((frame) => frame !== undefined);
   if (present.length > 1) present.sort((a, b) => a.sequence - b.sequence);
-  return present.map((frame) => frame.text).join('');
+  return present.map(({ idLine, body }) => (hasLog ? body : idLine + body)).join('');
 }
 
 export function stampsOf(views: readonly View[]): number[] {

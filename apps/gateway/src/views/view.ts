@@ -1,10 +1,13 @@
 import { renderMbp, seedTime } from '@depthcast/book';
-import { formatCursor, type Stream, streamId } from '@depthcast/protocol';
+import { formatCursor, streamId, type ViewStream } from '@depthcast/protocol';
 import type { BookReplica } from './book-replica.ts';
 
-/** One rendering of a view: its frame as text, and the offset that orders it among others. */
+/** One rendering of a view: its frame, and the offset that orders it among others. */
 export interface ViewFrame {
-  readonly text: string;
+  /** The `id:` line, which only sessions of views alone are given. */
+  readonly idLine: string;
+  /** The frame without it. */
+  readonly body: string;
   readonly sequence: number;
 }
 
@@ -16,13 +19,13 @@ export interface ViewSource {
 
 /** A derived stream, `SYMBOL:MBP:N`: rendered once a state of its book, whoever and however many watch it. */
 export class View {
-  readonly stream: Stream;
+  readonly stream: ViewStream;
   readonly key: string;
   readonly #source: ViewSource;
   #stamp = 0;
   #frame: ViewFrame | undefined;
 
-  constructor(stream: Stream, source: ViewSource) {
+  constructor(stream: ViewStream, source: ViewSource) {
     this.stream = stream;
     this.key = streamId(stream);
     this.#source = source;
@@ -54,10 +57,10 @@ export class View {
     const { book, cursor, symbol } = replica;
     if (!book || !cursor) return undefined;
     const stale = this.#isStale(replica) ? ',"stale":true' : '';
-    const text =
-      `id: ${formatCursor(cursor)}\nevent: market_data\ndata: {"event":"market_data","stream_id":"${this.key}",` +
+    const body =
+      `event: market_data\ndata: {"event":"market_data","stream_id":"${this.key}",` +
       `"symbol":"${symbol}","data":${renderMbp(book, this.stream.levels)},"sequence":${cursor.offset},` +
       `"timestamp":"${seedTime(replica.tsEventUs / 1000)}"${stale}}\n\n`;
-    return { text, sequence: cursor.offset };
+    return { idLine: `id: ${formatCursor(cursor)}\n`, body, sequence: cursor.offset };
   }
 }

@@ -1,12 +1,12 @@
 import { seedTime } from '@depthcast/book';
-import type { Stream } from '@depthcast/protocol';
+import type { ViewStream } from '@depthcast/protocol';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { MemorySink } from '../testing/memory-sink.ts';
 import { BookReplica } from './book-replica.ts';
 import { ViewHub } from './view-hub.ts';
 import { ViewSession } from './view-session.ts';
 
-const stream = (symbol: string, levels = 5): Stream => ({ symbol, type: 'MBP', levels });
+const stream = (symbol: string, levels = 5): ViewStream => ({ symbol, type: 'MBP', levels });
 
 class Bench {
   nowMs = 1_000_000;
@@ -39,7 +39,7 @@ class Bench {
     this.hub.onBookChanged(replica);
   }
 
-  session(intervalMs: number, ...streams: Stream[]): { session: ViewSession; sink: MemorySink } {
+  session(intervalMs: number, ...streams: ViewStream[]): { session: ViewSession; sink: MemorySink } {
     const sink = new MemorySink();
     const views = streams.map((s) => this.hub.view(s));
     const session = new ViewSession(sink, { chunked: true, intervalMs, views });
@@ -153,6 +153,27 @@ describe('views', () => {
     b.hub.markDirty();
     b.hub.endBatch();
     expect(sink.frames().map((frame) => JSON.parse(frame.data ?? '{}').stale)).toEqual([undefined, true, undefined]);
+  });
+
+  it('never show a book that another one has replaced, however often either has changed', () => {
+    const b = new Bench('A');
+    const early = b.session(300, stream('A'));
+    const restored = (offset: number, price: string) => {
+      const state = { tick: '1', step: '1', status: 'synced', last: 1, tsEventUs: 1, bids: [[price, '1']], asks: [] };
+      return BookReplica.restore({ symbol: 'A', cursor: { epoch: 1, offset }, state: JSON.stringify(state) });
+    };
+    // The tail starts anew, twice: each time the views get a replica that has changed as often as the one before.
+    for (const [offset, price] of [
+      [7, '70'],
+      [8, '80'],
+    ] as const) {
+      b.nowMs += 1_000;
+      b.hub.pause();
+      b.books.set('A', restored(offset, price));
+      b.hub.resume();
+      expect(b.sequences(early.sink).at(-1)).toBe(offset);
+      expect(b.sequences(b.session(300, stream('A')).sink)).toEqual([offset]);
+    }
   });
 
   it('write time as the seed does', () => {

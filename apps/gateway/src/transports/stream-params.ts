@@ -1,16 +1,22 @@
 import {
   DepthcastError,
+  isView,
   LEVELS_DEFAULT,
+  type LogStream,
+  type LogStreamEvents,
+  logStreamEvents,
   normalizeSymbol,
   parseLevels,
   parseStream,
-  parseStreamType,
+  parseViewType,
   type Stream,
   type StreamDefaults,
   streamId,
+  type ViewStream,
 } from '@depthcast/protocol';
+import { topicText } from '../fanout/topics.ts';
 import type { ResumeRequest } from '../resume/locator.ts';
-import { invalid, list, type Query, quote, resumeRequest, single } from './query.ts';
+import { invalid, list, type Query, quote, refuseArrayForms, resumeRequest, single } from './query.ts';
 
 /** A stream that cannot be given, as the market-depth seed's `error` event says it. */
 export interface StreamError {
@@ -22,8 +28,9 @@ export interface StreamError {
 }
 
 /** What `GET /stream` was asked for: the streams that can be given, and the errors of the others. */
-export interface ViewSubscription {
-  readonly streams: readonly Stream[];
+export interface StreamSubscription {
+  readonly views: readonly ViewStream[];
+  readonly logStreams: readonly LogStream[];
   readonly errors: readonly StreamError[];
   /** Every symbol was asked for, with these: those that the log names later too. */
   readonly every: StreamDefaults | undefined;
@@ -31,13 +38,13 @@ export interface ViewSubscription {
   readonly resume: ResumeRequest | undefined;
 }
 
-export interface ViewParamOptions {
+export interface StreamParamOptions {
   readonly symbols: readonly string[];
   readonly intervalMsDefault: number;
   readonly streamsMax: number;
 }
 
-export const VIEW_PARAMETERS = ['streams', 'symbols', 'data_type', 'max_levels', 'interval', 'last_id'] as const;
+export const STREAM_PARAMETERS = ['streams', 'symbols', 'data_type', 'max_levels', 'interval', 'last_id'] as const;
 export const INTERVAL_MS_MIN = 50;
 export const INTERVAL_MS_MAX = 60_000;
 const STREAM_ID_CHARS_MAX = 100;
@@ -47,36 +54,49 @@ const STREAM_ID_CHARS_MAX = 100;
  *
  * @throws DepthcastError `PARAMETER_INVALID` or `STREAM_INVALID` when a parameter of all streams is bad.
  */
-export function parseViewSubscription(
+export function parseStreamSubscription(
   query: Query,
   lastEventId: string | readonly string[] | undefined,
-  options: ViewParamOptions,
-): ViewSubscription {
+  options: StreamParamOptions,
+): StreamSubscription {
+  refuseArrayForms(query, STREAM_PARAMETERS);
   const defaults = parseDefaults(query);
   const streams = new Map<string, Stream>();
-  const errors: StreamError[] = [];
+  const errors = new Map<string, StreamError>();
   const given = definitions(query);
   const all = given ?? options.symbols.map((symbol) => ({ text: symbol, read: () => ({ symbol, ...defaults }) }));
-  for (const [i, { text, read }] of all.entries()) {
-    if (given && i >= options.streamsMax) {
-      const message = `more than ${options.streamsMax} streams: ${all.length - i} are left out`;
-      errors.push({ event: 'error', code: 400, message, stream_id: sanitize(text) });
-      break;
-    }
+  for (const { text, read } of all) {
+    // Asked for twice it is one, good or bad.
+    if (errors.has(text)) continue;
+    const isFull = given !== undefined && streams.size + errors.size >= options.streamsMax;
     try {
       const stream = check(read(defaults), options.symbols);
-      streams.set(streamId(stream), stream);
+      const id = streamId(stream);
+      if (streams.has(id)) continue;
+      if (isFull) throw tooMany(options.streamsMax);
+      streams.set(id, stream);
     } catch (error) {
-      errors.push(streamError(error, text));
+      errors.set(text, streamError(isFull ? tooMany(options.streamsMax) : error, text));
+      if (isFull) break;
     }
   }
+  const wanted = [...streams.values()];
   return {
-    streams: [...streams.values()],
-    errors,
+    views: wanted.filter(isView),
+    logStreams: wanted.filter((stream) => !isView(stream)),
+    errors: [...errors.values()],
     every: given ? undefined : defaults,
     intervalMs: parseInterval(query, options.intervalMsDefault),
     resume: resumeRequest(lastEventId, query),
   };
+}
+
+/** The topics that log-type streams give. */
+export function topicsOf(streams: readonly LogStream[]): string[] {
+  return streams.flatMap(({ symbol, type }) => {
+    const { types, interval }: LogStreamEvents = logStreamEvents[type];
+    return types.map((eventType) => topicText(eventType, symbol, interval));
+  });
 }
 
 /** The body of the 400 when no stream can be given: the first error, and all of them when there are several. */
@@ -87,7 +107,8 @@ export function errorBody(errors: readonly StreamError[]): StreamError & { error
 
 export function streamError(error: unknown, definition: string): StreamError {
   if (!(error instanceof DepthcastError)) throw error;
-  return { event: 'error', code: error.status, message: error.message, stream_id: sanitize(definition) };
+  const { status, message } = error;
+  return { event: 'error', code: status, message, stream_id: sanitize(definition) };
 }
 
 interface Definition {
@@ -108,8 +129,13 @@ function definitions(query: Query): Definition[] | undefined {
     })),
   ];
   if (all.length > 0) return all;
-  if (streams) throw invalid('streams', '', 'SYMBOL:TYPE:LEVELS, divided by commas');
+  if (streams) throw invalid('streams', '', 'SYMBOL:TYPE:LEVELS or SYMBOL:TYPE, divided by commas');
   throw invalid('symbols', '', 'symbols of GET /symbols, divided by commas');
+}
+
+function tooMany(streamsMax: number): DepthcastError {
+  const message = `more than ${streamsMax} streams: this one and what follows it are left out`;
+  return new DepthcastError('PARAMETER_INVALID', message);
 }
 
 function check(stream: Stream, symbols: readonly string[]): Stream {
@@ -130,7 +156,7 @@ function parseDefaults(query: Query): StreamDefaults {
   const type = single(query, 'data_type');
   const levels = single(query, 'max_levels');
   return {
-    type: type === undefined ? 'MBP' : parseStreamType(type, 'data_type'),
+    type: type === undefined ? 'MBP' : parseViewType(type, 'data_type'),
     levels: levels === undefined ? LEVELS_DEFAULT : parseLevels(levels, 'max_levels'),
   };
 }
