@@ -34,8 +34,8 @@ export const ERRORS = {
   },
   STATE_IN_USE: {
     exit: 2,
-    meaning: 'Another start runs a Redis over the same state folder.',
-    remedy: 'Stop the one the message names, or run this one from another checkout or with REDIS_URL.',
+    meaning: 'Another Depthcast runs on this state folder, or on this Redis.',
+    remedy: 'Stop it, or use another Redis (REDIS_URL). To add gateways, start them by themselves.',
   },
   FENCED: {
     exit: 3,

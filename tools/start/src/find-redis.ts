@@ -1,5 +1,6 @@
 import { type Env, findOnPath, output } from './commands.ts';
 import { StartError } from './errors.ts';
+import { maskRedisUrl } from './redis-url.ts';
 import { unpackRedis } from './unpack-redis.ts';
 
 /** A Redis to use, or a way to run one. */
@@ -87,9 +88,9 @@ export async function redisOfBinary(
 }
 
 async function fromUrl(env: Env): Promise<RedisSource> {
-  const url = env.REDIS_URL;
+  const url = env.REDIS_URL?.trim();
   if (!url) throw new NotHere('not set');
-  return { kind: 'url', url, description: `REDIS_URL ${url.replace(/:[^:/@]*@/, ':***@')}` };
+  return { kind: 'url', url, description: `REDIS_URL ${maskRedisUrl(url)}` };
 }
 
 async function fromPath(env: Env): Promise<RedisSource> {

@@ -26,6 +26,8 @@ export const GATEWAYS_MAX = 16;
 const SPEED_MAX = 100_000;
 const SYMBOLS_MAX = 1_000;
 const PORT_MAX = 65_535;
+/** The options that take a value. */
+const VALUED: ReadonlySet<string> = new Set(['--gateways', '--port', '--source', '--speed', '--symbols']);
 const SYMBOL = /^[A-Z0-9][A-Z0-9._-]{0,31}$/;
 
 export const HELP = `Depthcast: finds a Redis and runs ingest, engine and gateways as separate processes.
@@ -66,6 +68,7 @@ export function parseOptions(argv: readonly string[], cwd: string): StartOptions
     throw bad('the command line', positionals[0], 'options only; see --help');
   const source = parseSource(replay ? `replay:${positionals[0]}` : (values.source ?? 'simulator'), cwd);
 
+  const speed = parseSpeed(values.speed ?? '1');
   if (values.speed !== undefined && source.kind !== 'replay') {
     throw bad('--speed', values.speed, 'nothing unless the source is replay:FILE');
   }
@@ -73,7 +76,7 @@ export function parseOptions(argv: readonly string[], cwd: string): StartOptions
   return {
     gateways,
     source,
-    speed: parseSpeed(values.speed ?? '1'),
+    speed,
     symbols: values.symbols === undefined ? undefined : parseSymbols(values.symbols),
     port: wholeNumber('--port', values.port ?? '8081', 1, PORT_MAX - gateways + 1),
     fresh: values.fresh === true,
@@ -83,9 +86,10 @@ export function parseOptions(argv: readonly string[], cwd: string): StartOptions
 }
 
 function parse(argv: readonly string[]) {
+  const args = joinDashedValues(argv);
   try {
     return parseArgs({
-      args: [...argv],
+      args,
       allowPositionals: true,
       options: {
         gateways: { type: 'string' },
@@ -105,6 +109,28 @@ function parse(argv: readonly string[]) {
     const [message] = (error as Error).message.split(/\. |\n/);
     throw new StartError('CONFIG_INVALID', `${message}. npm start -- --help lists the options`, { cause: error });
   }
+}
+
+/**
+ * parseArgs calls `--port -1` ambiguous and says nothing of what --port takes: written `--port=-1`, the value comes
+ * through to be refused like any other.
+ */
+function joinDashedValues(argv: readonly string[]): string[] {
+  const args: string[] = [];
+  for (let i = 0; i < argv.length; i++) {
+    const word = argv[i] ?? '';
+    const next = argv[i + 1] ?? '';
+    if (word === '--') return [...args, ...argv.slice(i)];
+    if (!VALUED.has(word) || !next.startsWith('-')) {
+      args.push(word);
+    } else if (next.startsWith('--')) {
+      throw bad(word, next, 'a value of its own. npm start -- --help lists the options');
+    } else {
+      args.push(`${word}=${next}`);
+      i++;
+    }
+  }
+  return args;
 }
 
 function parseSource(text: string, cwd: string): Source {

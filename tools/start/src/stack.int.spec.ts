@@ -3,10 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { Redis } from 'ioredis';
 import type { Env } from './commands.ts';
 import { findRedis } from './find-redis.ts';
 import { parseOptions } from './options.ts';
 import { freePort } from './ports.ts';
+import { type RunningRedis, runRedis } from './run-redis.ts';
 import { Screen } from './screen.ts';
 import { Stack } from './stack.ts';
 
@@ -37,6 +39,7 @@ const CRASHES_ONCE = APP(`
 describe('npm start', () => {
   let root: string;
   let stack: Stack;
+  let theirs: RunningRedis | undefined;
   let env: Env;
   let text: string;
   const onEnd = jest.fn();
@@ -64,6 +67,9 @@ describe('npm start', () => {
 
   afterEach(async () => {
     await stack.stop();
+    theirs?.kill();
+    await theirs?.exited;
+    theirs = undefined;
     rmSync(root, { recursive: true, force: true });
   });
 
@@ -78,6 +84,13 @@ describe('npm start', () => {
     if (options === 'help') throw new Error('help');
     stack = new Stack(root, options, env, new Screen(out, (_, part) => part, false), onEnd);
     return port;
+  };
+
+  const runTheirs = async (port: number): Promise<RunningRedis> => {
+    const source = await findRedis({ places: ['path', 'apt'] });
+    if (source.kind === 'url') throw new Error('not ours');
+    theirs = await runRedis(source, { dir: join(root, 'theirs'), port, args: ['--save', '', '--appendonly', 'no'] });
+    return theirs;
   };
 
   it('builds, runs every app on a Redis of its own, welcomes, and stops Redis last', async () => {
@@ -136,6 +149,61 @@ describe('npm start', () => {
     await expect(stack.start()).rejects.toThrow('the build failed');
     expect(text).toContain('error TS2322');
     expect(text).not.toContain('Redis');
+  });
+
+  it('refuses a REDIS_URL that is none before it builds', async () => {
+    env = { ...env, REDIS_URL: 'http://x' };
+    await make();
+    await expect(stack.start()).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringContaining('REDIS_URL: got "http://x"'),
+    });
+    expect(text).toBe('');
+  });
+
+  it('waits for the Redis of REDIS_URL before it runs any app', async () => {
+    const redisPort = await freePort();
+    env = { ...env, REDIS_URL: `redis://127.0.0.1:${redisPort}` };
+    await make();
+    const started = stack.start();
+    const line = `start      │ Redis at redis://127.0.0.1:${redisPort} does not answer (ECONNREFUSED): waiting for it`;
+    while (!text.includes(line)) await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(text).not.toContain('info  up');
+    await runTheirs(redisPort);
+    await started;
+    expect(text).toContain('Depthcast is up');
+  });
+
+  it('starts nothing, and deletes nothing, on a Redis where another Depthcast runs', async () => {
+    const redis = await runTheirs(await freePort());
+    const client = new Redis(redis.port);
+    await client.set('depthcast:{0}:leader', 'w7');
+    env = { ...env, REDIS_URL: redis.url };
+    for (const argv of [[], ['--fresh']]) {
+      await make(...argv);
+      await expect(stack.start()).rejects.toMatchObject({
+        code: 'STATE_IN_USE',
+        message: expect.stringContaining('engine w7'),
+      });
+    }
+    expect(text).not.toContain('info  up');
+    expect(await client.get('depthcast:{0}:leader')).toBe('w7');
+    client.disconnect();
+  });
+
+  it('says when another source wrote the state that it keeps, until --fresh', async () => {
+    const line = 'start      │ this state was written with --source simulator; --fresh begins anew';
+    for (const [argv, says] of [
+      [[], false],
+      [['--source', 'binance'], true],
+      [['--source', 'binance', '--fresh'], false],
+    ] as const) {
+      text = '';
+      await make(...argv);
+      await stack.start();
+      await stack.stop();
+      expect(text.includes(line)).toBe(says);
+    }
   });
 
   it('is stopped while it starts, and leaves no Redis behind', async () => {

@@ -8,10 +8,13 @@ import { findRedis, type RedisSource } from './find-redis.ts';
 import type { StartOptions } from './options.ts';
 import { requireFreePorts } from './ports.ts';
 import { deleteKeys, hasKeys } from './redis-keys.ts';
+import { requireRedisUrl } from './redis-url.ts';
 import { type RunningRedis, runRedis } from './run-redis.ts';
 import type { Screen } from './screen.ts';
 import { claimState, forgetOwner, recordOwner } from './state.ts';
+import { noteSource } from './state-source.ts';
 import { Supervised, type Verdict } from './supervised.ts';
+import { requireNoEngine, waitForRedis } from './their-redis.ts';
 import { watchBuilds } from './watch-builds.ts';
 import { allReady, welcome } from './welcome.ts';
 
@@ -62,6 +65,7 @@ export class Stack {
    * @throws StartError when something is in the way; `stop` cleans up.
    */
   async start(): Promise<void> {
+    if (this.#env.REDIS_URL) requireRedisUrl(this.#env.REDIS_URL);
     await requireFreePorts(this.ports.map((port, k) => ({ name: `gateway-${k + 1}`, port })));
     this.#say('building');
     if (!(await build(this.#root, (text) => this.#screen.text(text)))) {
@@ -87,7 +91,7 @@ export class Stack {
     await this.#redis?.stop(REDIS_GRACE_MS);
     redis?.kill();
     await redis?.exited;
-    if (this.#redis && this.#stateDir) forgetOwner(this.#stateDir);
+    if (this.#stateDir) forgetOwner(this.#stateDir);
   }
 
   /** At once, whatever is lost. */
@@ -106,6 +110,10 @@ export class Stack {
   }
 
   async #useTheirs(url: string): Promise<string> {
+    const { signal } = this.#stopping;
+    await waitForRedis(url, (message) => this.#say(message), signal);
+    if (!signal.aborted) await requireNoEngine(url, signal);
+    if (signal.aborted) return url;
     if (this.#options.fresh) {
       this.#say(`deleted ${await deleteKeys(url)} keys of Depthcast`);
     } else if (this.#options.source.kind === 'replay' && (await hasKeys(url))) {
@@ -123,6 +131,7 @@ export class Stack {
     // Recorded and live time must never meet in one log: a replay has a state of its own, empty each time.
     const dir = join(this.#root, '.depthcast', replay ? 'replay' : 'redis');
     await claimState(dir, this.#options.fresh || replay);
+    this.#stateDir = dir;
     // Its greeting and its farewell are of use to nobody; when it fails to come up, the error quotes it.
     let up = false;
     const onLine = (line: string): void => {
@@ -132,8 +141,9 @@ export class Stack {
     this.#comingUp = runRedis(source, { dir, onLine, signal });
     const first = await this.#comingUp;
     up = true;
-    this.#stateDir = dir;
     await recordOwner(dir, first.port);
+    const mixed = noteSource(dir, this.#options);
+    if (mixed) this.#say(mixed);
     if (signal.aborted) return first.url;
 
     let running: typeof first | undefined = first;
