@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { LogWriter, PartitionKeys, RedisClient } from '@depthcast/log';
+import { type LogWriter, type PartitionKeys, type RedisClient, readMemory } from '@depthcast/log';
 
 export interface LogTrimmerOptions {
   readonly client: RedisClient;
@@ -9,11 +9,13 @@ export interface LogTrimmerOptions {
   readonly onTrimmed?: (entries: number) => void;
 }
 
-const CHECK_MS = 2_000;
+const CHECK_MS = 500;
 /** Trims to this part of the bound, so that not every check trims. */
 const TRIM_TO = 0.9;
-/** Out of memory: half of it goes, whatever the bound is, or the next batch stands at the same wall. */
-const TRIM_TO_WHEN_FULL = 0.5;
+/** Redis is short of memory: half of it goes, whatever the bound is, or the next batch stands at the same wall. */
+const TRIM_TO_WHEN_SHORT = 0.5;
+/** Below the 80 % at which producers hold back, or nobody would ever make them room. */
+const SHORT_AT = 0.75;
 
 /**
  * Keeps the log within its bound. It runs beside the engine's loop, not in it: when Redis is out of memory the loop
@@ -45,12 +47,16 @@ export class LogTrimmer {
 
   async #check(): Promise<void> {
     const { client, keys, writer, logBytesMax, onTrimmed } = this.#options;
-    const [length, bytes] = await Promise.all([client.xlen(keys.log), client.memory('USAGE', keys.log, 'SAMPLES', 5)]);
+    const [length, bytes, { usedBytes, maxBytes }] = await Promise.all([
+      client.xlen(keys.log),
+      client.memory('USAGE', keys.log, 'SAMPLES', 5),
+      readMemory(client, keys),
+    ]);
     if (!bytes) return;
-    const full = this.#outOfMemory;
+    const short = this.#outOfMemory || (maxBytes > 0 && usedBytes > maxBytes * SHORT_AT);
     this.#outOfMemory = false;
-    if (!full && bytes <= logBytesMax) return;
-    const keep = full ? TRIM_TO_WHEN_FULL : (TRIM_TO * logBytesMax) / bytes;
+    if (!short && bytes <= logBytesMax) return;
+    const keep = short ? TRIM_TO_WHEN_SHORT : (TRIM_TO * logBytesMax) / bytes;
     const trimmed = await writer.trim(Math.floor(length * Math.min(keep, TRIM_TO)));
     onTrimmed?.(trimmed);
   }

@@ -152,7 +152,7 @@ export class InboxProducer {
     } else if (outcome === 'OK') {
       inputs.splice(0, batch.length);
       this.#retain(batch);
-    } else throw new Error(`the inbox is full: ${detail} inputs nobody has read`);
+    } else throw new Error(`the inbox takes no more: ${detail}`);
   }
 
   #retain(batch: readonly string[]): void {

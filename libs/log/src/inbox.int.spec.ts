@@ -106,6 +106,21 @@ describe('InboxProducer', () => {
     expect(recovered).toBe(1);
   });
 
+  it('leaves the last fifth of the memory to whoever empties the inbox', async () => {
+    const errors: string[] = [];
+    const producer = new InboxProducer({ client, keys, onError: (error) => errors.push(error.message) });
+    producer.push(clock(1));
+    await producer.flush();
+    const used = Number(/used_memory:(\d+)/.exec(await client.info('memory'))?.[1]);
+    await client.config('SET', 'maxmemory', Math.floor(used * 1.1));
+    producer.push(clock(2));
+    await until(() => errors.length > 0);
+    expect(errors[0]).toMatch(/^the inbox takes no more: Redis uses \d+ of its \d+ bytes$/);
+    await client.config('SET', 'maxmemory', 0);
+    await producer.flush();
+    expect(applied(await stored())).toEqual([1, 2]);
+  });
+
   it('adds nothing to an inbox that nobody reads', async () => {
     const errors: string[] = [];
     const producer = new InboxProducer({
@@ -120,7 +135,7 @@ describe('InboxProducer', () => {
     await client.xadd(keys.inbox, '*', 'clock', '{}');
     producer.push(clock(2));
     await until(() => errors.length > 0);
-    expect(errors[0]).toBe('the inbox is full: 3 inputs nobody has read');
+    expect(errors[0]).toBe('the inbox takes no more: 3 inputs nobody has read');
     await client.xtrim(keys.inbox, 'MAXLEN', 0);
     await producer.flush();
     expect(await client.xlen(keys.inbox)).toBe(1);

@@ -6,6 +6,7 @@ export { InboxProducer, type InboxProducerOptions } from './inbox-producer.ts';
 export { compareInboxIds, INBOX_START, type InboxEntry, InboxReader } from './inbox-reader.ts';
 export { CLUSTER_KEY, type PartitionKeys, partitionKeys } from './keys.ts';
 export { LEASE_MS, Lease, type LeaseOptions } from './lease.ts';
+export { readMemory } from './memory.ts';
 export { type FollowOptions, type FollowState, LogReader } from './reader.ts';
 export { readBooks, readSnapshots, readUnsynced, type StoredBook, type StoredSnapshot } from './snapshots.ts';
 export { Timeline } from './timeline.ts';
