@@ -8,8 +8,8 @@ import {
   type PartitionKeys,
   type RedisClient,
 } from '@depthcast/log';
-import { logicVersionOf, type Market, type MarketOptions, marketOptions, tsNs } from '@depthcast/market';
-import type { Cursor, LogEvent } from '@depthcast/protocol';
+import { logicVersionOf, type Market, type MarketOptions, marketOptions } from '@depthcast/market';
+import { type Cursor, formatTsNs, type LogEvent } from '@depthcast/protocol';
 import { LogTrimmer } from './log-trimmer.ts';
 import { type Recovered, recover } from './recover.ts';
 
@@ -188,7 +188,7 @@ export class EngineLoop {
 
   async #announce({ market, inboxId, newEpoch }: Recovered): Promise<void> {
     const reason = newEpoch ?? 'takeover';
-    const payload = `{"type":"engine","ts_ns":${tsNs(market.eventTimeUs)},"version":"${market.logicVersion}","reason":"${reason}"}`;
+    const payload = `{"type":"engine","ts_ns":${formatTsNs(market.eventTimeUs)},"version":"${market.logicVersion}","reason":"${reason}"}`;
     await this.#writer.append([{ topic: 'engine', payload }], inboxId);
   }
 

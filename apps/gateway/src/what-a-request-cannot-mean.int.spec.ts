@@ -29,7 +29,7 @@ describe('over HTTP', () => {
   it.each([
     ['/stream?streams=NOPE:MBP:5', { stream_id: 'NOPE:MBP:5' }],
     ['/stream?streams=BTCUSD:MBO:5', { stream_id: 'BTCUSD:MBO:5' }],
-    ['/stream?streams=BTCUSD:XXX', { stream_id: 'BTCUSD:XXX' }],
+    ['/stream?streams=BTCUSD:FOO', { stream_id: 'BTCUSD:FOO' }],
     ['/stream?max_levels=0', {}],
     ['/stream?interval=1', {}],
     ['/api/stream?ids=no', {}],

@@ -1,6 +1,5 @@
-import { type Input, parsePayload } from '@depthcast/protocol';
+import { formatTsNs, type Input, parsePayload } from '@depthcast/protocol';
 import { describe, expect, it } from '@jest/globals';
-import { tsNs } from './event-writer.ts';
 import { Market } from './market.ts';
 import { SCRIPT_SECOND, ScriptedInputs } from './scripted-inputs.ts';
 
@@ -24,7 +23,7 @@ describe('event time', () => {
   });
 
   it('of nothing yet is 0, which JSON does not write as 0000', () => {
-    expect([tsNs(0), tsNs(1)]).toEqual(['0', '1000']);
+    expect([formatTsNs(0), formatTsNs(1)]).toEqual(['0', '1000']);
     const [refusal] = new Market().applyEntry('nonsense', '{');
     expect(parsePayload(refusal?.payload as string)).toMatchObject({ type: 'error', ts_ns: 0n });
   });

@@ -1,22 +1,17 @@
 import { canonicalText, type L2Book, type Ladder, type WireLevel } from '@depthcast/book';
-import { type BookStatus, eventTopic, type LogEvent, type Scale } from '@depthcast/protocol';
+import { type BookStatus, eventTopic, formatTsNs, type LogEvent, type Scale } from '@depthcast/protocol';
 
 const US_PER_MS = 1_000;
 
-/** Microseconds as the nanosecond literal of the wire, which is beyond what a Number holds. JSON knows no `0000`. */
-export function tsNs(us: number): string {
-  return us === 0 ? '0' : `${us}000`;
-}
-
 export function clockEvent(timeUs: number, second: number): LogEvent {
-  return { topic: 'clock', payload: `{"type":"clock","ts_ns":${tsNs(timeUs)},"second":${second}}` };
+  return { topic: 'clock', payload: `{"type":"clock","ts_ns":${formatTsNs(timeUs)},"second":${second}}` };
 }
 
 /** VeloZ seed. With a symbol it goes to those who follow that symbol; the payload is the seed's either way. */
 export function errorEvent(timeUs: number, message: string, symbol?: string): LogEvent {
   return {
     topic: eventTopic('error', symbol),
-    payload: `{"type":"error","ts_ns":${tsNs(timeUs)},"message":${JSON.stringify(message)}}`,
+    payload: `{"type":"error","ts_ns":${formatTsNs(timeUs)},"message":${JSON.stringify(message)}}`,
   };
 }
 
@@ -104,7 +99,7 @@ export class SymbolEventWriter {
 
   #event(type: string, timeUs: number, rest: string): LogEvent {
     const { topic, head } = this.#heads.get(type) as { topic: string; head: string };
-    return { topic, payload: head + tsNs(timeUs) + rest };
+    return { topic, payload: head + formatTsNs(timeUs) + rest };
   }
 }
 

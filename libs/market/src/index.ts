@@ -1,4 +1,3 @@
-export { tsNs } from './event-writer.ts';
 export { CLOCK_EVENTS_MAX, INPUT_CHARS_MAX, Market, type StoredBookState, SYMBOLS_MAX } from './market.ts';
 export {
   DEFAULT_MARKET_OPTIONS,

@@ -165,6 +165,11 @@ export type EventType = keyof typeof eventSchemas;
 export type EventOf<T extends EventType> = z.infer<(typeof eventSchemas)[T]>;
 export const EVENT_TYPES = Object.keys(eventSchemas) as EventType[];
 
+/** Microseconds as the text of a `ts_ns` literal: no Number holds the result, and no JSON number begins with 00. */
+export function formatTsNs(us: number): string {
+  return us === 0 ? '0' : `${us}000`;
+}
+
 /** One event as it goes into the log: the field name and the exact wire bytes, as text. */
 export interface LogEvent {
   readonly topic: string;

@@ -1,4 +1,4 @@
-import { type Cursor, type KlineInterval, klineIntervals } from '@depthcast/protocol';
+import { type Cursor, formatTsNs, type KlineInterval, klineIntervals } from '@depthcast/protocol';
 import type { Filter } from '../fanout/filter.ts';
 import { controlFrame, onWire } from '../fanout/format.ts';
 import { topicText } from '../fanout/topics.ts';
@@ -123,7 +123,7 @@ function currentValue([type, interval]: Shown, replica: BookReplica, state: Mark
   if (last) return last.toString();
   if (type === 'book_status') return bookStatus(replica);
   if (type === 'market' && replica.storedPrice !== undefined) {
-    return `{"type":"market","symbol":"${symbol}","ts_ns":${tsNs(replica.tsEventUs)},"price":${replica.storedPrice}}`;
+    return `{"type":"market","symbol":"${symbol}","ts_ns":${formatTsNs(replica.tsEventUs)},"price":${replica.storedPrice}}`;
   }
   return undefined;
 }
@@ -135,16 +135,12 @@ export function bookSnapshot(replica: BookReplica): string | undefined {
   const bids = JSON.stringify(book.wireLevels('bid'));
   const asks = JSON.stringify(book.wireLevels('ask'));
   return (
-    `{"type":"book_change","symbol":"${replica.symbol}","ts_ns":${tsNs(replica.tsEventUs)},"is_snapshot":true,` +
+    `{"type":"book_change","symbol":"${replica.symbol}","ts_ns":${formatTsNs(replica.tsEventUs)},"is_snapshot":true,` +
     `"first":${last},"last":${last},"bids":${bids},"asks":${asks},"checksum":${book.checksum()}}`
   );
 }
 
 /** A `book_status` event of how the replica stands. */
 export function bookStatus(replica: BookReplica): string {
-  return `{"type":"book_status","symbol":"${replica.symbol}","ts_ns":${tsNs(replica.statusTsUs)},"status":"${replica.status}"}`;
-}
-
-function tsNs(us: number): string {
-  return us === 0 ? '0' : `${us}000`;
+  return `{"type":"book_status","symbol":"${replica.symbol}","ts_ns":${formatTsNs(replica.statusTsUs)},"status":"${replica.status}"}`;
 }

@@ -1,6 +1,12 @@
 import type { Scale } from '@depthcast/protocol';
-import { type AnomalyKind, eventTopic, type KlineInterval, klineIntervals, type LogEvent } from '@depthcast/protocol';
-import { tsNs } from '../event-writer.ts';
+import {
+  type AnomalyKind,
+  eventTopic,
+  formatTsNs,
+  type KlineInterval,
+  klineIntervals,
+  type LogEvent,
+} from '@depthcast/protocol';
 import type { BarSums } from './bar-sums.ts';
 import { type Averages, EMA_UNITS_PER_TICK, SMA_BARS } from './moving-averages.ts';
 import { averageText } from './number-text.ts';
@@ -60,14 +66,14 @@ export class FoldEventWriter {
   /** @param rest the payload's members after the time, with the closing brace. */
   analytics(timeUs: number, rest: string): LogEvent {
     const { topic, payload } = this.#analytics;
-    return { topic, payload: payload + tsNs(timeUs) + rest };
+    return { topic, payload: payload + formatTsNs(timeUs) + rest };
   }
 
   anomaly(timeUs: number, kind: AnomalyKind, value: string, threshold: string): LogEvent {
     const { topic, payload } = this.#anomaly;
     return {
       topic,
-      payload: `${payload}${tsNs(timeUs)},"kind":"${kind}","value":${value},"threshold":${threshold}}`,
+      payload: `${payload}${formatTsNs(timeUs)},"kind":"${kind}","value":${value},"threshold":${threshold}}`,
     };
   }
 }
