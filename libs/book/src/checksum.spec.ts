@@ -4,6 +4,8 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { crc32 } from './crc32.ts';
 import { L2Book } from './l2-book.ts';
+import { L3Book } from './l3-book.ts';
+import type { Side } from './level-view.ts';
 
 const PRICES = Scale.ofStep('0.01');
 const SIZES = Scale.ofStep('0.001');
@@ -58,6 +60,40 @@ describe("a book's checksum", () => {
           for (const levels of best) if (levels[rank]) parts.push((levels[rank] as string[]).join(':'));
         }
         expect(book.checksum()).toBe(zlibCrc32(parts.join(':')));
+      }),
+    );
+  });
+});
+
+describe("a book of orders' checksum of its orders", () => {
+  it('covers id:price:size of the first ten by priority, bid and ask alternating', () => {
+    const book = new L3Book(PRICES, SIZES);
+    expect(book.ordersChecksum()).toBe(0);
+    book.add('b', 'bid', 9_950, 1_000, 2);
+    book.add('a', 'bid', 9_950, 2_000, 1);
+    book.add('3', 'ask', 10_000, 5, 3);
+    expect(book.ordersChecksum()).toBe(zlibCrc32('b:99.50:1.000:3:100.00:0.005:a:99.50:2.000'));
+  });
+
+  it('equals the naive one on any book, and ignores the eleventh order', () => {
+    const orders = fc.array(
+      fc.record({ side: fc.constantFrom<Side[]>('bid', 'ask'), price: fc.integer({ min: 1, max: 4 }) }),
+      { maxLength: 30, size: 'max' },
+    );
+    fc.assert(
+      fc.property(orders, (list) => {
+        const book = new L3Book(PRICES, SIZES);
+        list.forEach(({ side, price }, n) => void book.add(`o${n}`, side, price, n + 1, 0));
+        const text = (wanted: Side, sign: number) =>
+          list
+            .map(({ side, price }, n) => ({ side, price, n }))
+            .filter(({ side }) => side === wanted)
+            .sort((a, b) => sign * (a.price - b.price) || a.n - b.n)
+            .slice(0, 10)
+            .map(({ price, n }) => `o${n}:${PRICES.format(price)}:${SIZES.format(n + 1)}`);
+        const [bids, asks] = [text('bid', -1), text('ask', 1)];
+        const parts = Array.from({ length: 10 }, (_, rank) => [bids[rank], asks[rank]]).flat();
+        expect(book.ordersChecksum()).toBe(zlibCrc32(parts.filter((part) => part !== undefined).join(':')));
       }),
     );
   });

@@ -1,4 +1,5 @@
 import { DepthcastError, type Scale } from '@depthcast/protocol';
+import { crc32 } from './crc32.ts';
 import type { OrderLevelView, Side } from './level-view.ts';
 import { OrderLadder } from './order-ladder.ts';
 import { NONE, OrderTable } from './order-table.ts';
@@ -46,6 +47,9 @@ export interface L3Options {
   /** Orders of both sides together; one more is refused. A whole number from 1 to 2^24 − 1. */
   readonly ordersMax?: number;
 }
+
+/** The orders of each side that the checksum of orders covers. */
+export const CHECKSUM_ORDERS = 10;
 
 /** A Map of V8's holds no more. */
 const ORDERS_MAX_LIMIT = 2 ** 24 - 1;
@@ -177,6 +181,10 @@ export class L3Book extends PriceBook<OrderLevelView> {
     return ladder.length === 0 ? undefined : this.#fill(ladder.firstOf(0), size);
   }
 
+  has(id: string): boolean {
+    return this.#orders.find(id) !== NONE;
+  }
+
   order(id: string): L3Order | undefined {
     const slot = this.#orders.find(id);
     return slot === NONE ? undefined : this.#shown(slot);
@@ -201,10 +209,28 @@ export class L3Book extends PriceBook<OrderLevelView> {
     }
   }
 
+  /**
+   * CRC32 of `id:price:size` of the first {@link CHECKSUM_ORDERS} orders by priority, bid and ask alternating, joined by
+   * `:`, in the scales' text. Where one side has fewer orders, the other's follow one another.
+   */
+  ordersChecksum(): number {
+    const bids = this.orders('bid', CHECKSUM_ORDERS);
+    const asks = this.orders('ask', CHECKSUM_ORDERS);
+    let text = '';
+    for (let rank = 0; rank < CHECKSUM_ORDERS; rank++)
+      text += this.#orderText(bids.next()) + this.#orderText(asks.next());
+    return crc32(text.slice(1));
+  }
+
   clear(): void {
     this.#orders.clear();
     this.#bids.clear();
     this.#asks.clear();
+  }
+
+  #orderText({ value }: IteratorResult<L3Order, void>): string {
+    if (!value) return '';
+    return `:${value.id}:${this.priceScale.format(value.price)}:${this.sizeScale.format(value.size)}`;
   }
 
   #side(side: Side): OrderLadder {

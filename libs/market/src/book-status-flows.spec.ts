@@ -183,7 +183,7 @@ describe('a symbol defined again', () => {
     (change) => {
       const { market, inputs } = synced();
       lines(market, inputs.trade(1, '100.50', '1'));
-      expect(lines(market, inputs.symbol(change))).toEqual(['book_status buffering']);
+      expect(lines(market, inputs.symbol(change))).toEqual(['symbol', 'book_status buffering']);
       expect(bookOf(market)).toMatchObject({ status: 'buffering', last: 0, bids: [], asks: [], market: '100.50' });
       // The last trade is still the price: a mid does not take its place.
       expect(lines(market, inputs.snapshot(1, [['99', '1']], [['101', '1']]))).not.toContain('market');

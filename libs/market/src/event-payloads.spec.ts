@@ -2,7 +2,7 @@ import { crc32 } from '@depthcast/book';
 import { type EventType, type Input, type LogEvent, parseEvent, parseTopic } from '@depthcast/protocol';
 import { describe, expect, it } from '@jest/globals';
 import { Market } from './market.ts';
-import { SCRIPT_SECOND, ScriptedInputs } from './scripted-inputs.ts';
+import { SCRIPT_SECOND, SCRIPT_TRADING, ScriptedInputs } from './scripted-inputs.ts';
 
 const NS = '1700000000001234000';
 
@@ -24,14 +24,30 @@ function synced(quotes = false): { market: Market; inputs: ScriptedInputs } {
 }
 
 describe('each input gives exactly these events, in this order', () => {
-  it('symbol: a new one begins as buffering, the same again says nothing', () => {
+  it('symbol: what it is when it is new or has changed, as buffering when it begins; the same again says nothing', () => {
     const market = new Market();
     const inputs = new ScriptedInputs();
-    expect(play(market, inputs.symbol(), inputs.symbol({ venue: 'other' }))).toEqual([
-      [
-        'book_status:BTCUSD',
-        '{"type":"book_status","symbol":"BTCUSD","ts_ns":1700000000000000000,"status":"buffering","reason":"new symbol"}',
-      ],
+    const trading = { ...SCRIPT_TRADING, lot: '0.0020', maxQty: '10' };
+    const head = '{"type":"symbol","symbol":"BTCUSD","ts_ns":1700000000000000000,"venue":';
+    const status = '{"type":"book_status","symbol":"BTCUSD","ts_ns":1700000000000000000,"status":"buffering","reason":';
+    const rules =
+      '"trading":{"base_asset":"BTC","quote_asset":"USD","lot":"0.002","min_qty":"0.001","max_qty":"10.000","min_notional":"1"}';
+    expect(
+      play(
+        market,
+        inputs.symbol(),
+        inputs.symbol({ tick: '0.0100', quotes: true }),
+        inputs.symbol({ venue: 'other' }),
+        inputs.symbol({ venue: 'other', trading }),
+        inputs.symbol({ venue: 'other', trading, depthRule: 'matched' }),
+      ),
+    ).toEqual([
+      ['symbol:BTCUSD', `${head}"simulator","book":"levels","tick":"0.01","step":"0.001"}`],
+      ['book_status:BTCUSD', `${status}"new symbol"}`],
+      ['symbol:BTCUSD', `${head}"other","book":"levels","tick":"0.01","step":"0.001"}`],
+      ['symbol:BTCUSD', `${head}"other","book":"levels","tick":"0.01","step":"0.001",${rules}}`],
+      ['symbol:BTCUSD', `${head}"other","book":"orders","tick":"0.01","step":"0.001",${rules}}`],
+      ['book_status:BTCUSD', `${status}"tick, step, depth rule or assets changed"}`],
     ]);
   });
 

@@ -1,5 +1,12 @@
-import { canonicalText, type L2Book, type Ladder, type WireLevel } from '@depthcast/book';
-import { type BookStatus, eventTopic, formatTsNs, type LogEvent, type Scale } from '@depthcast/protocol';
+import { canonicalText, L3Book, type LevelView, type PriceBook, type Side, type WireLevel } from '@depthcast/book';
+import {
+  type BookStatus,
+  eventTopic,
+  formatTsNs,
+  type LogEvent,
+  type OrderSide,
+  type Scale,
+} from '@depthcast/protocol';
 
 const US_PER_MS = 1_000;
 
@@ -30,30 +37,57 @@ export interface QuoteText {
   readonly askQty: string;
 }
 
+/** What has happened to an order of a book: see the `book_order` event. */
+export type OrderAction = 'A' | 'C' | 'M' | 'F';
+
+/** What does not change from one event of a type to the next: the topic, and the payload up to its time. */
+interface Head {
+  readonly topic: string;
+  readonly text: string;
+}
+
 /**
  * One symbol's events as wire bytes. Concatenated: the keys are constant, decimals are exact text already, and a
  * `ts_ns` must not pass through a Number, so JSON.stringify could not write them.
  */
 export class SymbolEventWriter {
-  readonly #symbol: string;
-  readonly #heads = new Map<string, { topic: string; head: string }>();
+  readonly #symbol: Head;
+  readonly #market: Head;
+  readonly #trade: Head;
+  readonly #bbo: Head;
+  readonly #bookChange: Head;
+  readonly #bookOrder: Head;
+  readonly #bookOrders: Head;
+  readonly #bookSnapshot: Head;
+  readonly #bookStatus: Head;
 
   constructor(symbol: string) {
-    this.#symbol = symbol;
-    for (const type of ['market', 'trade', 'book_change', 'book_snapshot', 'book_status'] as const) {
-      this.#heads.set(type, {
-        topic: eventTopic(type, symbol),
-        head: `{"type":"${type}","symbol":"${symbol}","ts_ns":`,
-      });
-    }
+    const head = (type: Parameters<typeof eventTopic>[0]): Head => ({
+      topic: eventTopic(type, symbol),
+      text: `{"type":"${type}","symbol":"${symbol}","ts_ns":`,
+    });
+    this.#symbol = head('symbol');
+    this.#market = head('market');
+    this.#trade = head('trade');
+    this.#bbo = { topic: eventTopic('bbo', symbol), text: `{"symbol":"${symbol}","bidPrice":"` };
+    this.#bookChange = head('book_change');
+    this.#bookOrder = head('book_order');
+    this.#bookOrders = head('book_orders');
+    this.#bookSnapshot = head('book_snapshot');
+    this.#bookStatus = head('book_status');
+  }
+
+  /** @param described the payload's members after the time, without the closing brace. */
+  symbol(timeUs: number, described: string): LogEvent {
+    return event(this.#symbol, timeUs, `,${described}}`);
   }
 
   market(timeUs: number, price: string): LogEvent {
-    return this.#event('market', timeUs, `,"price":${price}}`);
+    return event(this.#market, timeUs, `,"price":${price}}`);
   }
 
-  trade(timeUs: number, tradeId: number, price: string, qty: string, side: 'BUY' | 'SELL'): LogEvent {
-    return this.#event('trade', timeUs, `,"trade_id":${tradeId},"price":${price},"qty":${qty},"side":"${side}"}`);
+  trade(timeUs: number, tradeId: number, price: string, qty: string, side: OrderSide): LogEvent {
+    return event(this.#trade, timeUs, `,"trade_id":${tradeId},"price":${price},"qty":${qty},"side":"${side}"}`);
   }
 
   /** BBO seed. */
@@ -61,8 +95,8 @@ export class SymbolEventWriter {
     const timestamp = Math.floor(tsEventUs / US_PER_MS);
     const serverTimestamp = Math.floor(tsRecvUs / US_PER_MS);
     return {
-      topic: eventTopic('bbo', this.#symbol),
-      payload: `{"symbol":"${this.#symbol}","bidPrice":"${quote.bidPrice}","bidQty":"${quote.bidQty}","askPrice":"${quote.askPrice}","askQty":"${quote.askQty}","timestamp":${timestamp},"serverTimestamp":${serverTimestamp},"backendLatency":${serverTimestamp - timestamp}}`,
+      topic: this.#bbo.topic,
+      payload: `${this.#bbo.text}${quote.bidPrice}","bidQty":"${quote.bidQty}","askPrice":"${quote.askPrice}","askQty":"${quote.askQty}","timestamp":${timestamp},"serverTimestamp":${serverTimestamp},"backendLatency":${serverTimestamp - timestamp}}`,
     };
   }
 
@@ -70,20 +104,43 @@ export class SymbolEventWriter {
   bookChange(change: BookChange, isSnapshot: boolean, bids: string, asks: string, checksum?: number): LogEvent {
     const prev = change.prev === undefined ? '' : `,"prev":${change.prev}`;
     const crc = checksum === undefined ? '' : `,"checksum":${checksum}`;
-    return this.#event(
-      'book_change',
+    return event(
+      this.#bookChange,
       change.tsEventUs,
       `,"is_snapshot":${isSnapshot},"first":${change.first},"last":${change.last}${prev},"bids":${bids},"asks":${asks}${crc}}`,
     );
   }
 
-  bookSnapshot(timeUs: number, last: number, book: L2Book): LogEvent {
+  /** @param side the order's own. */
+  bookOrder(timeUs: number, action: OrderAction, id: string, side: OrderSide, price: string, qty: string): LogEvent {
+    return event(
+      this.#bookOrder,
+      timeUs,
+      `,"action":"${action}","order_id":"${id}","side":"${side}","price":"${price}","qty":"${qty}"}`,
+    );
+  }
+
+  bookOrders(timeUs: number, last: number, book: L3Book): LogEvent {
+    const { bids, asks } = ordersJson(book);
+    return event(
+      this.#bookOrders,
+      timeUs,
+      `,"last":${last},"bids":${bids},"asks":${asks},"checksum":${book.ordersChecksum()}}`,
+    );
+  }
+
+  bookSnapshot(timeUs: number, last: number, book: PriceBook): LogEvent {
     const bids = ladderJson(book.bids, book.priceScale, book.sizeScale);
     const asks = ladderJson(book.asks, book.priceScale, book.sizeScale);
-    return this.#event(
-      'book_snapshot',
+    let orders = '';
+    if (book instanceof L3Book) {
+      const json = ordersJson(book);
+      orders = `,"bid_orders":${json.bids},"ask_orders":${json.asks},"orders_checksum":${book.ordersChecksum()}`;
+    }
+    return event(
+      this.#bookSnapshot,
       timeUs,
-      `,"last":${last},"bids":${bids},"asks":${asks},"checksum":${book.checksum()}}`,
+      `,"last":${last},"bids":${bids},"asks":${asks},"checksum":${book.checksum()}${orders}}`,
     );
   }
 
@@ -94,13 +151,17 @@ export class SymbolEventWriter {
   ): LogEvent {
     const ids = detail.expected === undefined ? '' : `,"expected":${detail.expected},"got":${detail.got}`;
     const reason = detail.reason === undefined ? '' : `,"reason":${JSON.stringify(detail.reason)}`;
-    return this.#event('book_status', timeUs, `,"status":"${status}"${ids}${reason}}`);
+    return event(this.#bookStatus, timeUs, `,"status":"${status}"${ids}${reason}}`);
   }
+}
 
-  #event(type: string, timeUs: number, rest: string): LogEvent {
-    const { topic, head } = this.#heads.get(type) as { topic: string; head: string };
-    return { topic, payload: head + formatTsNs(timeUs) + rest };
-  }
+function event(head: Head, timeUs: number, rest: string): LogEvent {
+  return { topic: head.topic, payload: head.text + formatTsNs(timeUs) + rest };
+}
+
+/** The same event with a `checksum` as its last member. */
+export function withChecksum({ topic, payload }: LogEvent, checksum: number): LogEvent {
+  return { topic, payload: `${payload.slice(0, -1)},"checksum":${checksum}}` };
 }
 
 /** Levels that a venue sent and the book accepted, as JSON text in the scales' spelling. */
@@ -114,10 +175,24 @@ export function levelsJson(levels: readonly WireLevel[], prices: Scale, sizes: S
 }
 
 /** A whole side as JSON text, best first. */
-export function ladderJson(ladder: Ladder, prices: Scale, sizes: Scale): string {
+export function ladderJson(ladder: LevelView, prices: Scale, sizes: Scale): string {
   let json = '[';
   for (let rank = 0; rank < ladder.length; rank++) {
     json += `${rank === 0 ? '["' : ',["'}${prices.format(ladder.priceOf(rank))}","${sizes.format(ladder.sizeOf(rank))}"]`;
   }
   return `${json}]`;
+}
+
+/** All orders of both sides as JSON texts, by priority. */
+function ordersJson(book: L3Book): { bids: string; asks: string } {
+  return { bids: sideOrdersJson(book, 'bid'), asks: sideOrdersJson(book, 'ask') };
+}
+
+function sideOrdersJson(book: L3Book, side: Side): string {
+  const { priceScale, sizeScale } = book;
+  let json = '';
+  for (const { id, price, size, tsUs } of book.orders(side)) {
+    json += `${json === '' ? '' : ','}["${id}","${priceScale.format(price)}","${sizeScale.format(size)}",${tsUs}]`;
+  }
+  return `[${json}]`;
 }

@@ -1,12 +1,25 @@
 import { shown } from '@depthcast/book';
-import { depthRules, type InputType, SYMBOL_PATTERN } from '@depthcast/protocol';
-
-/** A JSON object of unknown shape. */
-export type RawInput = Record<string, unknown>;
+import { ASSET_PATTERN, depthRules, type InputType } from '@depthcast/protocol';
+import {
+  anySymbol,
+  type Check,
+  decimal,
+  flag,
+  list,
+  matching,
+  oneOf,
+  type RawInput,
+  symbol,
+  text,
+  times,
+  whole,
+} from './field-check.ts';
+import { amendProblem, cancelProblem, orderProblem } from './order-check.ts';
 
 const SRC_CHARS_MAX = 64;
 const VENUE_CHARS_MAX = 32;
 const REASON_CHARS_MAX = 200;
+const ASSET_WORDS = 'an asset: 1 to 16 capital letters and digits';
 /** The last second whose microseconds are a safe integer, in the year 2255. */
 const SECOND_MAX = Math.floor(Number.MAX_SAFE_INTEGER / 1_000_000);
 
@@ -35,19 +48,18 @@ export function stampProblem(input: RawInput): string | undefined {
   return undefined;
 }
 
-type Check = (input: RawInput) => string | undefined;
-
 const CHECKS: ReadonlyMap<unknown, Check> = new Map<InputType, Check>([
   [
     'symbol',
     (input) =>
       whole(input, 'tsRecvUs') ??
-      symbol(input) ??
+      anySymbol(input) ??
       text(input, 'venue', 1, VENUE_CHARS_MAX) ??
       decimal(input, 'tick') ??
       decimal(input, 'step') ??
       oneOf(input, 'depthRule', depthRules) ??
-      (typeof input.quotes === 'boolean' ? undefined : `quotes ${shown(input.quotes)} is not true or false`),
+      flag(input, 'quotes') ??
+      (input.trading === undefined ? undefined : tradingProblem(input.trading)),
   ],
   [
     'feed',
@@ -86,6 +98,9 @@ const CHECKS: ReadonlyMap<unknown, Check> = new Map<InputType, Check>([
       decimal(input, 'qty') ??
       oneOf(input, 'side', ['BUY', 'SELL']),
   ],
+  ['order', orderProblem],
+  ['cancel', cancelProblem],
+  ['amend', amendProblem],
   [
     'clock',
     (input) =>
@@ -96,43 +111,20 @@ const CHECKS: ReadonlyMap<unknown, Check> = new Map<InputType, Check>([
 ]);
 
 function market(input: RawInput): string | undefined {
-  return whole(input, 'tsRecvUs') ?? whole(input, 'tsEventUs') ?? symbol(input);
+  return times(input) ?? symbol(input);
 }
 
-function whole(input: RawInput, field: string): string | undefined {
-  const value = input[field];
-  return Number.isSafeInteger(value) && (value as number) >= 0
-    ? undefined
-    : `${field} ${shown(value)} is not a whole number ≥ 0`;
-}
-
-function symbol(input: RawInput): string | undefined {
-  const value = input.symbol;
-  // The pattern costs 40 ns and is only needed once a symbol: the market looks the others up.
-  if (typeof value === 'string' && (input.type !== 'symbol' || SYMBOL_PATTERN.test(value))) return undefined;
-  return `symbol ${shown(value)} is not one such as BTCUSDT or BTCUSDT.P`;
-}
-
-function text(input: RawInput, field: string, charsMin: number, charsMax: number): string | undefined {
-  const value = input[field];
-  return typeof value === 'string' && value.length >= charsMin && value.length <= charsMax
-    ? undefined
-    : `${field} ${shown(value)} is not a text of ${charsMin} to ${charsMax} characters`;
-}
-
-function decimal(input: RawInput, field: string): string | undefined {
-  const value = input[field];
-  return typeof value === 'string' ? undefined : `${field} ${shown(value)} is not decimal text such as "12.5"`;
-}
-
-function list(input: RawInput, field: string): string | undefined {
-  const value = input[field];
-  return Array.isArray(value) ? undefined : `${field} ${shown(value)} is not a list of [price, size]`;
-}
-
-function oneOf(input: RawInput, field: string, allowed: readonly string[]): string | undefined {
-  const value = input[field];
-  return typeof value === 'string' && allowed.includes(value)
-    ? undefined
-    : `${field} ${shown(value)} is not one of ${allowed.join(', ')}`;
+function tradingProblem(trading: unknown): string | undefined {
+  if (typeof trading !== 'object' || trading === null || Array.isArray(trading)) {
+    return `trading ${shown(trading)} is not an object`;
+  }
+  const rules = trading as RawInput;
+  const problem =
+    matching(rules, 'baseAsset', ASSET_PATTERN, ASSET_WORDS) ??
+    matching(rules, 'quoteAsset', ASSET_PATTERN, ASSET_WORDS) ??
+    decimal(rules, 'lot') ??
+    decimal(rules, 'minQty') ??
+    decimal(rules, 'maxQty') ??
+    decimal(rules, 'minNotional');
+  return problem && `trading.${problem}`;
 }

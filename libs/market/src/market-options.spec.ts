@@ -21,12 +21,32 @@ describe('options', () => {
     [{ largeTradeQuantile: '0.9' as unknown as number }, 'largeTradeQuantile "0.9" is not a number from 0.5 to 1'],
     [{ largeTradeWarmupTrades: 513 }, 'largeTradeWarmupTrades 513 is not a whole number from 1 to 512'],
     [{ anomalyCalmSeconds: 1.5 }, 'anomalyCalmSeconds 1.5 is not a whole number from 1 to 86400'],
+    [
+      { paperBalances: 'USD' },
+      'paperBalances "USD" is not a list such as USD:10000000,BTC:0.5 of at most 64 different assets, with up to 10^15 of each',
+    ],
+    [{ paperBalances: 5 as unknown as string }, 'paperBalances 5 is not a list such as'],
+    [{ paperBalances: 'usd:1' }, 'paperBalances "usd:1" is not a list'],
+    [{ paperBalances: 'USD:-1' }, 'paperBalances "USD:-1" is not a list'],
+    [{ paperBalances: 'USD:1:2' }, 'paperBalances "USD:1:2" is not a list'],
+    [{ paperBalances: 'USD:1,' }, 'paperBalances "USD:1," is not a list'],
+    [{ paperBalances: 'USD:1,USD:2' }, 'paperBalances "USD:1,USD:2" is not a list'],
+    [{ paperBalances: 'USD:0.0000000000000000001' }, 'is not a list'],
+    [{ paperBalances: 'USD:1000000000000000.1' }, 'is not a list'],
+    [{ paperBalances: Array.from({ length: 65 }, (_, i) => `A${i}:1`).join() }, 'is not a list'],
     [{ toString: 1 } as object, 'toString is not an option of the market'],
   ])('%p are refused, the option named', (options, message) => {
     const make = () => new Market(options);
     expect(make).toThrow(DepthcastError);
     expect(make).toThrow(message);
   });
+});
+
+describe('starting balances', () => {
+  it.each(['', 'USD:0', 'USD:1000000000000000', Array.from({ length: 64 }, (_, i) => `A${i}:1`).join()])(
+    'may be %p',
+    (paperBalances) => expect(marketOptions({ paperBalances }).paperBalances).toBe(paperBalances),
+  );
 });
 
 describe('the options of a state', () => {
@@ -53,8 +73,14 @@ describe('the options of a state', () => {
 
 describe('the logic version', () => {
   it('tells markets apart whose events may not be compared', () => {
-    const versions = [{}, { wideSpreadBps: 7 }, { wideSpreadBps: 8 }, { volumeSpikeFactor: 7 }].map(logicVersionOf);
-    expect(new Set(versions).size).toBe(4);
+    const versions = [
+      {},
+      { wideSpreadBps: 7 },
+      { wideSpreadBps: 8 },
+      { volumeSpikeFactor: 7 },
+      { paperBalances: '' },
+    ].map(logicVersionOf);
+    expect(new Set(versions).size).toBe(5);
     expect(versions[0]).toBe(LOGIC_VERSION);
     expect(versions[1]).toMatch(new RegExp(`^${LOGIC_VERSION}-[0-9a-f]{8}$`));
     expect(logicVersionOf({ wideSpreadBps: DEFAULT_MARKET_OPTIONS.wideSpreadBps })).toBe(LOGIC_VERSION);

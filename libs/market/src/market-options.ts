@@ -1,10 +1,14 @@
 import { crc32 } from '@depthcast/book';
 import { DepthcastError } from '@depthcast/protocol';
+import { STARTING_ASSETS_MAX, startingBalances } from './accounts/starting-balances.ts';
 
 /** Outputs are compared within one version only. It changes with every change of what the same inputs give. */
-export const LOGIC_VERSION = '3';
+export const LOGIC_VERSION = '4';
 
-/** Where the anomaly detectors draw their lines. What each is for is said where it is used, in folds/. */
+/**
+ * Where the anomaly detectors draw their lines, what each being for is said where it is used, in folds/; and what paper
+ * accounts begin with.
+ */
 export interface MarketOptions {
   /** A second's traded size beyond so many times the average one is a volume spike. */
   readonly volumeSpikeFactor: number;
@@ -28,6 +32,8 @@ export interface MarketOptions {
   readonly anomalyCalmSeconds: number;
   /** … of values below this part of what began it. */
   readonly anomalyRelease: number;
+  /** What a paper account has when its first order opens it: up to 64 assets with their amounts, as text. */
+  readonly paperBalances: string;
 }
 
 export const DEFAULT_MARKET_OPTIONS: MarketOptions = {
@@ -42,6 +48,7 @@ export const DEFAULT_MARKET_OPTIONS: MarketOptions = {
   largeTradeWarmupTrades: 200,
   anomalyCalmSeconds: 10,
   anomalyRelease: 0.5,
+  paperBalances: 'USD:10000000,USDT:10000000,BTC:100,ETH:1000,ADA:1000000',
 };
 
 interface Range {
@@ -53,7 +60,13 @@ interface Range {
 const FACTOR: Range = { min: 1, max: 1e6 };
 const SECONDS: Range = { min: 1, max: 86_400, whole: true };
 
-const RANGES: Readonly<Record<keyof MarketOptions, Range>> = {
+/** An option that is no number: what makes sense of its text, or throws. */
+interface Listed {
+  readonly read: (text: string) => unknown;
+  readonly kind: string;
+}
+
+const ALLOWED: Readonly<Record<keyof MarketOptions, Range | Listed>> = {
   volumeSpikeFactor: FACTOR,
   volumeSpikeTradesMin: { min: 1, max: 1e6, whole: true },
   volumeSpikeWindowSeconds: SECONDS,
@@ -65,19 +78,23 @@ const RANGES: Readonly<Record<keyof MarketOptions, Range>> = {
   largeTradeWarmupTrades: { min: 1, max: 512, whole: true },
   anomalyCalmSeconds: SECONDS,
   anomalyRelease: { min: 0, max: 1 },
+  paperBalances: {
+    read: startingBalances,
+    kind: `a list such as USD:10000000,BTC:0.5 of at most ${STARTING_ASSETS_MAX} different assets, with up to 10^15 of each`,
+  },
 };
 
 /**
  * Complete options, in one order of their names whatever order they came in.
  *
- * @throws DepthcastError `CONFIG_INVALID` naming option, value and range.
+ * @throws DepthcastError `CONFIG_INVALID` naming option, value and what is allowed.
  */
 export function marketOptions(given: Partial<MarketOptions> = {}): MarketOptions {
   for (const name of Object.keys(given)) {
-    if (!Object.hasOwn(RANGES, name))
+    if (!Object.hasOwn(ALLOWED, name))
       throw new DepthcastError('CONFIG_INVALID', `${name} is not an option of the market`);
   }
-  const names = Object.keys(RANGES) as (keyof MarketOptions)[];
+  const names = Object.keys(ALLOWED) as (keyof MarketOptions)[];
   return Object.fromEntries(
     names.map((name) => [name, checked(name, given[name] ?? DEFAULT_MARKET_OPTIONS[name])]),
   ) as unknown as MarketOptions;
@@ -94,10 +111,25 @@ export function logicVersionOf(given?: Partial<MarketOptions>): string {
   return `${LOGIC_VERSION}-${crc32(options).toString(16).padStart(8, '0')}`;
 }
 
-function checked(name: keyof MarketOptions, value: unknown): number {
-  const { min, max, whole } = RANGES[name];
+function checked(name: keyof MarketOptions, value: unknown): number | string {
+  const allowed = ALLOWED[name];
+  const kind = 'read' in allowed ? readText(allowed, value) : inRange(allowed, value);
+  if (kind === undefined) return value as number | string;
+  throw new DepthcastError('CONFIG_INVALID', `${name} ${JSON.stringify(value)} is not ${kind}`);
+}
+
+/** What the value should be, if it is not. */
+function inRange({ min, max, whole }: Range, value: unknown): string | undefined {
   const fits = typeof value === 'number' && value >= min && value <= max && (!whole || Number.isInteger(value));
-  if (fits) return value;
-  const kind = whole ? 'a whole number' : 'a number';
-  throw new DepthcastError('CONFIG_INVALID', `${name} ${JSON.stringify(value)} is not ${kind} from ${min} to ${max}`);
+  return fits ? undefined : `${whole ? 'a whole number' : 'a number'} from ${min} to ${max}`;
+}
+
+function readText({ read, kind }: Listed, value: unknown): string | undefined {
+  if (typeof value !== 'string') return kind;
+  try {
+    read(value);
+    return undefined;
+  } catch {
+    return kind;
+  }
 }

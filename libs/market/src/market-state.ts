@@ -1,12 +1,18 @@
-import { DepthSync, type DepthSyncMemory, L2Book, type Ladder } from '@depthcast/book';
-import { DepthcastError, Scale } from '@depthcast/protocol';
+import { DepthSync, type DepthSyncMemory, L3Book, type L3Memory, type Ladder } from '@depthcast/book';
+import { DepthcastError } from '@depthcast/protocol';
+import type { OrderDesk, OrderDeskMemory } from './accounts/order-desk.ts';
 import { SymbolFolds, type SymbolFoldsMemory } from './folds/symbol-folds.ts';
 import type { MarketOptions } from './market-options.ts';
+import { MATCHED_ORDERS_MAX, MatchedMarket } from './matched-market.ts';
+import { PaperQueue, type PaperQueueMemory } from './paper-queue.ts';
 import type { SourceMemory } from './source-ledger.ts';
-import { type DepthDiff, type SymbolDefinition, type SymbolFold, SymbolMarket } from './symbol-market.ts';
+import type { SymbolFold } from './symbol-core.ts';
+import { defined, type SymbolDefinition } from './symbol-definition.ts';
+import { type DepthDiff, SymbolMarket } from './symbol-market.ts';
+import type { AnySymbol } from './symbol-table.ts';
 
 /** Changes when a state that an older version wrote can no longer be read. */
-export const STATE_FORMAT_VERSION = 2;
+export const STATE_FORMAT_VERSION = 3;
 
 /** All that a market remembers, as plain data in the order in which it came to be. */
 export interface MarketState {
@@ -17,22 +23,31 @@ export interface MarketState {
   readonly rejectedInputs: number;
   readonly sourcesAgeUs: number;
   readonly sources: readonly SourceMemory[];
+  readonly desk: OrderDeskMemory;
   /** Index of the symbol whose turn with the clock is next. */
   readonly turn: number;
   readonly symbols: readonly SymbolState[];
 }
 
-interface SymbolState {
+interface CommonState {
   readonly definition: SymbolDefinition;
-  readonly tick: string;
-  readonly step: string;
   readonly fold: SymbolFold;
   readonly folds: SymbolFoldsMemory;
+}
+
+interface LevelsState extends CommonState {
   readonly sync: DepthSyncMemory<DepthDiff>;
   /** price, size, price, size … in ticks and lots, best first. */
   readonly bids: readonly number[];
   readonly asks: readonly number[];
+  readonly queue: PaperQueueMemory;
 }
+
+interface MatchedState extends CommonState {
+  readonly orders: L3Memory;
+}
+
+type SymbolState = LevelsState | MatchedState;
 
 /** @throws DepthcastError `CLUSTER_MISMATCH` when the text is not a state of this format. */
 export function parseState(text: string): MarketState {
@@ -51,27 +66,35 @@ export function parseState(text: string): MarketState {
   return state as MarketState;
 }
 
-export function symbolState(symbol: SymbolMarket): SymbolState {
-  const { definition, book, fold, folds, sync } = symbol;
+export function symbolState(symbol: AnySymbol): SymbolState {
+  const { fold, folds } = symbol;
+  const common = { definition: symbol.defined.definition, fold, folds: folds.memory() };
+  if (symbol instanceof MatchedMarket) return { ...common, orders: symbol.book.memory() };
+  const { bids, asks } = symbol.book;
   return {
-    definition,
-    tick: book.priceScale.step,
-    step: book.sizeScale.step,
-    fold,
-    folds: folds.memory(),
-    sync: sync.memory(),
-    bids: ladderNumbers(book.bids),
-    asks: ladderNumbers(book.asks),
+    ...common,
+    sync: symbol.sync.memory(),
+    bids: ladderNumbers(bids),
+    asks: ladderNumbers(asks),
+    queue: symbol.queue.memory(),
   };
 }
 
-export function restoreSymbol(state: SymbolState, options: MarketOptions): SymbolMarket {
-  const book = new L2Book(Scale.ofStep(state.tick), Scale.ofStep(state.step));
-  fillLadder(book.bids, state.bids);
-  fillLadder(book.asks, state.asks);
+/** @param desk restored before: orders in books and queues are found there. */
+export function restoreSymbol(state: SymbolState, options: MarketOptions, desk: OrderDesk): AnySymbol {
+  const known = defined(state.definition);
+  const { prices, sizes } = known;
+  const folds = new SymbolFolds(state.definition.symbol, prices, sizes, options, state.folds);
+  if ('orders' in state) {
+    const book = L3Book.restore(prices, sizes, state.orders, { ordersMax: MATCHED_ORDERS_MAX });
+    return new MatchedMarket(known, folds, desk, book, state.fold);
+  }
   const sync = DepthSync.restore<DepthDiff>(state.definition.depthRule, state.sync);
-  const folds = new SymbolFolds(state.definition.symbol, book.priceScale, book.sizeScale, options, state.folds);
-  return new SymbolMarket(state.definition, book, folds, sync, state.fold);
+  const queue = PaperQueue.restore(state.queue, desk);
+  const symbol = new SymbolMarket(known, folds, desk, sync, state.fold, queue);
+  fillLadder(symbol.book.bids, state.bids);
+  fillLadder(symbol.book.asks, state.asks);
+  return symbol;
 }
 
 function ladderNumbers(ladder: Ladder): number[] {

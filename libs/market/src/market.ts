@@ -1,50 +1,21 @@
-import { L2Book, shown } from '@depthcast/book';
-import {
-  type BookStatus,
-  DepthcastError,
-  type Input,
-  type InputOf,
-  inputTopic,
-  type LogEvent,
-  Scale,
-} from '@depthcast/protocol';
+import { shown } from '@depthcast/book';
+import { DepthcastError, type Input, type InputOf, inputTopic, type LogEvent } from '@depthcast/protocol';
+import { OrderDesk, type OrderDeskMemory } from './accounts/order-desk.ts';
+import type { AssetAudit } from './accounts/paper-accounts.ts';
 import { clockEvent, errorEvent } from './event-writer.ts';
-import { SymbolFolds } from './folds/symbol-folds.ts';
-import { inputProblem, type RawInput, stampProblem } from './input-check.ts';
+import type { RawInput } from './field-check.ts';
+import { inputProblem, stampProblem } from './input-check.ts';
 import { logicVersionOf, type MarketOptions, marketOptions } from './market-options.ts';
 import { type MarketState, parseState, restoreSymbol, STATE_FORMAT_VERSION, symbolState } from './market-state.ts';
 import { SourceLedger } from './source-ledger.ts';
-import { type SymbolDefinition, SymbolMarket } from './symbol-market.ts';
+import type { StoredBookState } from './symbol-definition.ts';
+import { SymbolTable } from './symbol-table.ts';
 
 /** A longer payload is refused unread. Room for 30,000 levels; Binance's deepest snapshot has 10,000. */
 export const INPUT_CHARS_MAX = 1_000_000;
-/** A further symbol is refused. */
-export const SYMBOLS_MAX = 10_000;
-
-/**
- * Once a clock input has given so many events, the symbols that are left have their turn with the next one: the events
- * of an input are appended as a whole, which 16,000 of them can be. Enough for 1,500 symbols each second, or 600 at
- * midnight.
- */
-export const CLOCK_EVENTS_MAX = 12_000;
 
 const US_PER_SECOND = 1_000_000;
 const TOPIC_CHARS_MAX = 80;
-
-/** One book as gateways load it (`book:<SYMBOL>`), prices and sizes in the scales' text, best first. */
-export interface StoredBookState {
-  readonly symbol: string;
-  readonly tick: string;
-  readonly step: string;
-  readonly status: BookStatus;
-  /** The venue's update id that the book is at. */
-  readonly last: number;
-  readonly tsEventUs: number;
-  readonly bids: [string, string][];
-  readonly asks: [string, string][];
-  /** The last `market` price. */
-  readonly market?: string;
-}
 
 /**
  * One partition's state machine: the same inputs give the same events, byte for byte. It knows no clock, no chance
@@ -54,16 +25,25 @@ export interface StoredBookState {
  * they came, but drive nothing: one message dated 2100 would else silence every clock, for ever.
  *
  * The events of one input come in this order:
- * - `symbol`: `book_status`, when the symbol is new or no longer the same
- * - `feed`: `book_status`, and `error` when it went down
+ * - `symbol`: `symbol` when it is new or has changed, `book_status` when its book begins anew, and then before both
+ *   `order_update` and `order_state` of the orders that this ends
+ * - `feed`: `book_status`, and `error` when it went down. `up` of a matched symbol: `book_status` (buffering),
+ *   `book_change` (the whole), `book_orders`, `book_status` (synced), `bbo`, `market`
  * - `depth`: `book_change`, `bbo`, `market`, or `book_status` on a gap; before them `book_status` when the feed goes on
  *   that another producer had put in doubt
  * - `depth_snapshot`: that too, `book_change` (the whole, then what was buffered), `book_status`, `bbo`, `market`
  * - `quote`: `bbo`
- * - `trade`: `trade`, `market`, `anomaly` (large_trade)
+ * - `trade`: `trade`, `market`, `anomaly` (large_trade); then of each paper order that it fills `fill`, `order_update`,
+ *   `order_state`
+ * - `order`, `cancel`, `amend` of a matched symbol: `order_update` and `order_state` (ACCEPTED or CANCELLED); of each
+ *   match `trade`, `book_order` (F), and of the taker, then the maker, where they are accounts', `fill`, `order_update`,
+ *   `order_state`; `book_order` of what rests or has left, or `order_update` and `order_state` (EXPIRED); then
+ *   `book_change`, `bbo`, `market`, `anomaly` (large_trade)
+ * - `order` and `cancel` of other symbols: what of that is the account's
+ * - after each of these, of each account that it touched: `account`, `position`
  * - `clock`: `clock`, then of each symbol, in the order in which they were defined: `book_snapshot`, `kline` (from the
  *   shortest interval up; of one interval first the bars that close, then the open ones, the earlier first), `ticker`,
- *   `analytics`, `anomaly` (volume_spike, then wide_spread)
+ *   `analytics`, `anomaly` (volume_spike, then wide_spread); then `position`
  *
  * The options are part of the state: a restored market goes on with those it was made with. Others may be laid over
  * them there, from which on its events are those options'. That is no input, so a log does not tell of it; what was
@@ -71,20 +51,23 @@ export interface StoredBookState {
  * names both.
  */
 export class Market {
-  readonly #symbols = new Map<string, SymbolMarket>();
+  readonly #options: MarketOptions;
+  readonly #desk: OrderDesk;
+  readonly #symbols: SymbolTable;
   #sources = new SourceLedger();
   /** Event time in whole seconds. */
   #second = 0;
   #rejectedInputs = 0;
-  readonly #options: MarketOptions;
-  /** In the order of definition; a symbol that is defined anew keeps its place. */
-  readonly #order: string[] = [];
-  /** Index in {@link #order} of the symbol whose turn with the clock is next. */
-  #turn = 0;
+  readonly #markOf = (symbol: string): string => this.#symbols.find(symbol)?.fold.market ?? '';
 
-  /** @throws DepthcastError `CONFIG_INVALID` naming the option and its range. */
-  constructor(options?: Partial<MarketOptions>) {
+  /**
+   * @param memory of a state: for {@link Market.restore}.
+   * @throws DepthcastError `CONFIG_INVALID` naming the option and its range.
+   */
+  constructor(options?: Partial<MarketOptions>, memory?: { readonly desk: OrderDeskMemory; readonly turn: number }) {
     this.#options = marketOptions(options);
+    this.#desk = new OrderDesk(this.#options, memory?.desk);
+    this.#symbols = new SymbolTable(this.#options, this.#desk, memory?.turn);
   }
 
   /**
@@ -94,12 +77,11 @@ export class Market {
    */
   static restore(text: string, options?: Partial<MarketOptions>): Market {
     const state = parseState(text);
-    const market = new Market({ ...state.options, ...options });
+    const market = new Market({ ...state.options, ...options }, state);
     market.#second = state.second;
     market.#rejectedInputs = state.rejectedInputs;
     market.#sources = SourceLedger.restore(state.sourcesAgeUs, state.sources);
-    market.#turn = state.turn;
-    for (const symbol of state.symbols) market.#add(restoreSymbol(symbol, market.#options));
+    for (const symbol of state.symbols) market.#symbols.add(restoreSymbol(symbol, market.#options, market.#desk));
     return market;
   }
 
@@ -126,27 +108,25 @@ export class Market {
       rejectedInputs: this.#rejectedInputs,
       sourcesAgeUs: this.#sources.ageUs,
       sources: this.#sources.memory(),
-      turn: this.#turn,
-      symbols: Array.from(this.#symbols.values(), symbolState),
+      desk: this.#desk.memory(),
+      turn: this.#symbols.turn,
+      symbols: Array.from(this.#symbols.all(), symbolState),
     };
     return JSON.stringify(state);
   }
 
   books(): { symbol: string; book: StoredBookState }[] {
-    return Array.from(this.#symbols.values(), ({ definition: { symbol }, book, fold }) => ({
-      symbol,
-      book: {
-        symbol,
-        tick: book.priceScale.step,
-        step: book.sizeScale.step,
-        status: fold.status,
-        last: fold.last,
-        tsEventUs: fold.tsEventUs,
-        bids: book.wireLevels('bid'),
-        asks: book.wireLevels('ask'),
-        ...(fold.market === '' ? {} : { market: fold.market }),
-      },
-    }));
+    return Array.from(this.#symbols.all(), (symbol) => ({ symbol: symbol.symbol, book: symbol.stored() }));
+  }
+
+  /** All accounts as JSON, for a gateway that joins late: see `OrderDesk.accountsState`. */
+  accountsState(): string {
+    return this.#desk.accountsState();
+  }
+
+  /** Of each asset where it is: between two inputs `free + locked + counterparty === deposited`. */
+  audit(): Map<string, AssetAudit> {
+    return this.#desk.audit();
   }
 
   /**
@@ -190,61 +170,52 @@ export class Market {
   }
 
   #dispatch(input: Input): LogEvent[] {
+    const symbols = this.#symbols;
     switch (input.type) {
+      case 'order':
+        return this.#onOrder(input);
+      case 'cancel':
+        return this.#onCancel(input);
+      case 'amend':
+        return this.#settled(input.tsEventUs, symbols.matched(input.symbol).onAmend(input, this.#second));
       case 'clock':
         return this.#onClock(input);
       case 'symbol':
-        return this.#onSymbol(input);
+        return this.#settled(input.tsRecvUs, symbols.define(input));
       case 'feed':
-        return this.#symbol(input.symbol).onFeed(input);
+        return symbols.get(input.symbol).onFeed(input, this.#second);
       case 'depth':
-        return this.#symbol(input.symbol).onDepth(input, this.#second);
+        return symbols.levels(input.symbol).onDepth(input, this.#second);
       case 'depth_snapshot':
-        return this.#symbol(input.symbol).onDepthSnapshot(input, this.#second);
+        return symbols.levels(input.symbol).onDepthSnapshot(input, this.#second);
       case 'quote':
-        return this.#symbol(input.symbol).onQuote(input);
+        return symbols.levels(input.symbol).onQuote(input);
       case 'trade':
-        return this.#symbol(input.symbol).onTrade(input, this.#second);
+        return this.#settled(input.tsEventUs, symbols.levels(input.symbol).onTrade(input, this.#second));
     }
   }
 
-  #symbol(symbol: string): SymbolMarket {
-    const known = this.#symbols.get(symbol);
-    if (known === undefined) {
-      throw new DepthcastError('INPUT_INVALID', `symbol ${shown(symbol)} is not one that a symbol input has defined`);
+  #onOrder(input: InputOf<'order'>): LogEvent[] {
+    const { account, tsEventUs } = input;
+    if (account === undefined) {
+      return this.#settled(tsEventUs, this.#symbols.matched(input.symbol).onFlowOrder(input, this.#second));
     }
-    return known;
+    const events: LogEvent[] = [];
+    const symbol = this.#symbols.find(input.symbol);
+    const instrument = symbol?.defined.instrument;
+    const order = this.#desk.open(input, instrument ?? (symbol ? 'symbol_not_tradable' : 'symbol_unknown'), events);
+    if (order && instrument) symbol?.onOrder(order, instrument, input, this.#second, events);
+    return this.#settled(tsEventUs, events);
   }
 
-  #onSymbol(input: InputOf<'symbol'>): LogEvent[] {
-    const prices = scaleOf(input.tick, 'tick');
-    const sizes = scaleOf(input.step, 'step');
-    const { symbol, venue, depthRule, quotes, src } = input;
-    const definition: SymbolDefinition = { symbol, venue, depthRule, quotes, src };
-    const known = this.#symbols.get(symbol);
-    const same =
-      known !== undefined &&
-      known.book.priceScale.step === prices.step &&
-      known.book.sizeScale.step === sizes.step &&
-      known.definition.depthRule === depthRule;
-    if (same) {
-      known.definition = definition;
-      return [];
-    }
-    if (known === undefined && this.#symbols.size >= SYMBOLS_MAX) {
-      throw new DepthcastError('INPUT_INVALID', `symbol ${symbol} is one more than ${SYMBOLS_MAX}`);
-    }
-    const fresh = new SymbolMarket(
-      definition,
-      new L2Book(prices, sizes),
-      foldsFor(symbol, prices, sizes, this.#options, known),
-    );
-    if (known !== undefined) {
-      fresh.fold.traded = known.fold.traded;
-      fresh.fold.market = known.fold.market;
-    }
-    this.#add(fresh);
-    return fresh.begin(input.tsRecvUs, known === undefined ? 'new symbol' : 'tick, step or depth rule changed');
+  #onCancel(input: InputOf<'cancel'>): LogEvent[] {
+    const { account, orderId, symbol = '', tsEventUs } = input;
+    if (account === undefined) return this.#symbols.matched(symbol).onFlowCancel(input, this.#second);
+    const events: LogEvent[] = [];
+    const order = this.#desk.find(account, orderId);
+    if (order === undefined) this.#desk.refuseCancel(input, events);
+    else this.#symbols.get(order.symbol).onCancel(order, input, this.#second, events);
+    return this.#settled(tsEventUs, events);
   }
 
   /** Any producer may send a second; each counts once. */
@@ -253,20 +224,15 @@ export class Market {
     this.#sources.advance((input.second - this.#second) * US_PER_SECOND);
     this.#second = input.second;
     const events = [clockEvent(this.eventTimeUs, input.second)];
-    const order = this.#order;
-    for (let i = 0; i < order.length; i++) {
-      if (events.length >= CLOCK_EVENTS_MAX) return events;
-      (this.#symbols.get(order[this.#turn] as string) as SymbolMarket).onClock(input.second, events);
-      this.#turn = (this.#turn + 1) % order.length;
-    }
-    this.#turn = 0;
+    this.#symbols.onClock(input.second, events);
+    this.#desk.onClock(input.second, this.#markOf, events);
     return events;
   }
 
-  #add(symbol: SymbolMarket): void {
-    const name = symbol.definition.symbol;
-    if (!this.#symbols.has(name)) this.#order.push(name);
-    this.#symbols.set(name, symbol);
+  /** With what the accounts that the input touched have then. */
+  #settled(tsUs: number, events: LogEvent[]): LogEvent[] {
+    this.#desk.settle(tsUs, this.#markOf, events);
+    return events;
   }
 
   #reject(topic: string, problem: string): LogEvent[] {
@@ -277,36 +243,15 @@ export class Market {
 }
 
 function topicOf(raw: RawInput): string {
-  return inputTopic({ type: raw.type as string, ...(raw.type === 'clock' ? {} : { symbol: raw.symbol as string }) });
+  const symbol = raw.symbol as string | undefined;
+  return inputTopic({ type: raw.type as string, ...(raw.type === 'clock' || symbol === undefined ? {} : { symbol }) });
 }
 
 /** Whether the topic is `<type>:<SYMBOL>` or `<type>` of the input; compared in place, as this runs for each. */
 function namesTopic(raw: RawInput, topic: string): boolean {
   const type = raw.type as string;
   if (!topic.startsWith(type)) return false;
-  if (type === 'clock') return topic === type;
-  const symbol = raw.symbol as string;
+  const symbol = raw.symbol as string | undefined;
+  if (type === 'clock' || symbol === undefined) return topic === type;
   return topic.length === type.length + 1 + symbol.length && topic[type.length] === ':' && topic.endsWith(symbol);
-}
-
-/** Bars and averages outlive a new book, but not another tick or step: they count in these. */
-function foldsFor(
-  symbol: string,
-  prices: Scale,
-  sizes: Scale,
-  options: MarketOptions,
-  known: SymbolMarket | undefined,
-): SymbolFolds {
-  const { priceScale, sizeScale } = known?.book ?? {};
-  if (priceScale?.step === prices.step && sizeScale?.step === sizes.step) return (known as SymbolMarket).folds;
-  return new SymbolFolds(symbol, prices, sizes, options);
-}
-
-function scaleOf(step: string, field: string): Scale {
-  try {
-    return Scale.ofStep(step);
-  } catch (error) {
-    if (!(error instanceof DepthcastError)) throw error;
-    throw new DepthcastError(error.code, `${field}: ${error.message}`, { cause: error });
-  }
 }

@@ -1,9 +1,10 @@
 import { type Input, inputSchema, parseEvent } from '@depthcast/protocol';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { inputProblem, type RawInput } from './input-check.ts';
+import type { RawInput } from './field-check.ts';
+import { inputProblem } from './input-check.ts';
 import { INPUT_CHARS_MAX, Market } from './market.ts';
-import { SCRIPT_SECOND, ScriptedInputs } from './scripted-inputs.ts';
+import { SCRIPT_SECOND, SCRIPT_TRADING, ScriptedInputs } from './scripted-inputs.ts';
 
 function synced(): { market: Market; inputs: ScriptedInputs } {
   const market = new Market();
@@ -83,6 +84,98 @@ describe('a refused input is one error event that names the topic, the field, wh
     ],
   ];
 
+  const order = inputs.order('web-1', 'BUY', '1', '99', { account: 'alice' });
+  const flow = inputs.order('f1', 'BUY', '1', '99');
+  const cancel = inputs.cancel('web-1', { account: 'alice' });
+  const amend = inputs.amend('f1', '1', '99');
+  const above0 = 'is not decimal text above 0 such as "12.5", of at most 40 characters';
+  const numbers = [
+    '',
+    'abc',
+    '-1',
+    '+1',
+    '0',
+    '0.000',
+    '1e309',
+    '1e5',
+    'NaN',
+    'Infinity',
+    '1,5',
+    ' 1',
+    '1.',
+    '.5',
+    '1.2.3',
+  ];
+  const alike: [string, Input][] = [
+    ['an order', order],
+    ['an order of the flow', flow],
+    ['a cancel', cancel],
+    ['an amend', amend],
+  ];
+  cases.push(
+    ...numbers.flatMap((text): typeof cases => [
+      [`a size of ${text}`, 'order:BTCUSD', { ...order, qty: text }, `qty ${JSON.stringify(text)} ${above0}`],
+      [`a price of ${text}`, 'order:BTCUSD', { ...order, price: text }, `price ${JSON.stringify(text)} ${above0}`],
+    ]),
+    ['a size that is a number', 'order:BTCUSD', { ...order, qty: 1 }, `qty 1 ${above0}`],
+    ['a price that is a number', 'amend:BTCUSD', { ...amend, price: 1 }, `price 1 ${above0}`],
+    ['no price at all but null', 'order:BTCUSD', { ...order, price: null }, `price null ${above0}`],
+    ['digits without end', 'order:BTCUSD', { ...order, qty: '1'.repeat(41) }, above0],
+    ['a side', 'order:BTCUSD', { ...order, side: 'buy' }, 'side "buy" is not one of BUY, SELL'],
+    ['a tif', 'order:BTCUSD', { ...order, tif: 'GTD' }, 'tif "GTD" is not one of GTC, IOC, FOK'],
+    ['a postOnly', 'order:BTCUSD', { ...order, postOnly: 'yes' }, 'postOnly "yes" is not true or false'],
+    ['an account', 'order:BTCUSD', { ...order, account: 'a:b' }, 'account "a:b" is not an account: 1 to 32 letters'],
+    ['an account of none', 'cancel:BTCUSD', { ...cancel, account: '' }, 'account "" is not an account'],
+    ['an account that is null', 'cancel:BTCUSD', { ...cancel, account: null }, 'account null is not an account'],
+    ['a client id', 'order:BTCUSD', { ...order, orderId: 'a b' }, 'orderId "a b" is not an order id: 1 to 36 letters'],
+    ['a client id too long', 'cancel:BTCUSD', { ...cancel, orderId: 'x'.repeat(37) }, 'is not an order id'],
+    [
+      'a flow id of digits',
+      'order:BTCUSD',
+      { ...flow, orderId: '17' },
+      'orderId "17" is not the id of an order of a flow',
+    ],
+    ['a flow id of digits', 'amend:BTCUSD', { ...amend, orderId: '17' }, 'orderId "17" is not the id of an order of a'],
+    [
+      'a cancel of the flow without a symbol',
+      'cancel',
+      { ...cancel, account: undefined, orderId: 'f', symbol: undefined },
+      'symbol undefined is not one such as',
+    ],
+    ['a symbol that would end a topic', 'order:A:B', { ...order, symbol: 'A:B' }, 'symbol "A:B" is not one such as'],
+    ['the topic of another symbol', 'cancel:ETHUSD', cancel, 'topic is not the input\'s, "cancel:BTCUSD"'],
+    ['a topic without the symbol', 'cancel', cancel, 'topic is not the input\'s, "cancel:BTCUSD"'],
+    ['a topic with a symbol', 'cancel:BTCUSD', { ...cancel, symbol: undefined }, 'topic is not the input\'s, "cancel"'],
+    ['no time', 'order:BTCUSD', { ...order, tsEventUs: undefined }, 'tsEventUs undefined is not a whole number ≥ 0'],
+    ...alike.map(([name, input]): (typeof cases)[number] => [
+      `${name} with a field that there is not`,
+      `${input.type}:BTCUSD`,
+      { ...input, timeInForce: 'IOC' },
+      `"timeInForce" is not a field of ${input.type}`,
+    ]),
+    ['an amend of an account', 'amend:BTCUSD', { ...amend, account: 'alice' }, '"account" is not a field of amend'],
+    ['a cancel with a size', 'cancel:BTCUSD', { ...cancel, qty: '1' }, '"qty" is not a field of cancel'],
+    ['trading that is none', 'symbol:BTCUSD', { ...inputs.symbol(), trading: 7 }, 'trading 7 is not an object'],
+    [
+      'an asset',
+      'symbol:BTCUSD',
+      { ...inputs.symbol(), trading: { ...SCRIPT_TRADING, baseAsset: 'btc' } },
+      'trading.baseAsset "btc" is not an asset',
+    ],
+    [
+      'a lot that is a number',
+      'symbol:BTCUSD',
+      { ...inputs.symbol(), trading: { ...SCRIPT_TRADING, lot: 1 } },
+      'trading.lot 1 is not decimal text',
+    ],
+    [
+      'a lot off the step',
+      'symbol:BTCUSD',
+      { ...inputs.symbol(), trading: { ...SCRIPT_TRADING, lot: '0.0001' } },
+      'trading.lot "0.0001" is not a multiple of 0.001',
+    ],
+  );
+
   it.each(cases)('%s', (_name, topic, input, message) => {
     const { market } = synced();
     const stranger =
@@ -141,6 +234,12 @@ it('the check by hand and the schemas give the same verdicts', () => {
     inputs.quote(3),
     inputs.trade(1, '2', '3'),
     inputs.clock(SCRIPT_SECOND),
+    inputs.symbol({ trading: SCRIPT_TRADING }),
+    inputs.order('f1', 'BUY', '1', '99', { tif: 'IOC', postOnly: true }),
+    inputs.order('f1', 'SELL', '1', undefined, { account: 'alice' }),
+    inputs.cancel('f1'),
+    inputs.cancel('f1', { account: 'alice' }),
+    inputs.amend('f1', '1', '99'),
   ] as unknown as RawInput[];
   const fields = [...new Set(valid.flatMap((input) => Object.keys(input)))];
   const value = fc.oneof(
@@ -170,10 +269,13 @@ it('the check by hand and the schemas give the same verdicts', () => {
       const changed: RawInput = { ...input, [field]: came };
       if (came === undefined) delete changed[field];
       const known = inputSchema.safeParse(changed).success;
-      // Beyond the schemas: ids in order, and seconds that are microseconds. Left to the market: the symbol's pattern.
+      // Beyond the schemas: ids in order, and seconds that are microseconds; of orders, numbers above 0, no field that
+      // there is not, and whose they are. Left to the market: the symbol's pattern.
       const beyond = field === 'first' || field === 'last' || field === 'second';
       const left = field === 'symbol' && input.type !== 'symbol' && typeof came === 'string';
-      if (beyond || left) return;
+      const isOrder = ['order', 'cancel', 'amend'].includes(input.type as string);
+      const ofOrders = !(field in input) || ['qty', 'price', 'account', 'symbol'].includes(field);
+      if (beyond || left || (isOrder && ofOrders)) return;
       expect([changed, inputProblem(changed) === undefined]).toEqual([changed, known]);
       if (!known) refused++;
     }),
@@ -187,7 +289,10 @@ it('nothing that is put in makes it throw', () => {
   const json = fc.json({ maxDepth: 3 });
   const almost = fc
     .tuple(
-      fc.constantFrom<Input>(inputs.depth(11, 12, [['99', '1']], []), inputs.quote(1), inputs.clock(5)),
+      fc.constantFrom<Input>(
+        ...[inputs.depth(11, 12, [['99', '1']], []), inputs.quote(1), inputs.clock(5), inputs.symbol()],
+        ...[inputs.order('f', 'BUY', '1'), inputs.cancel('f'), inputs.amend('f', '1', '1')],
+      ),
       fc.jsonValue(),
     )
     .map(([input, junk]) => {

@@ -1,11 +1,21 @@
 import type { WireLevel } from '@depthcast/book';
-import { DepthcastError, type EventType, type Input, inputTopic, parseEvent, parseTopic } from '@depthcast/protocol';
+import {
+  DepthcastError,
+  type EventType,
+  type Input,
+  inputTopic,
+  parseEvent,
+  parseTopic,
+  type TimeInForce,
+} from '@depthcast/protocol';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { Market } from './market.ts';
 import type { MarketOptions } from './market-options.ts';
 import { STATE_FORMAT_VERSION } from './market-state.ts';
 import { SCRIPT_SECOND, ScriptedInputs } from './scripted-inputs.ts';
+
+type Who = 'ann' | 'bob' | undefined;
 
 type Step =
   | { kind: 'symbol'; tick: string; quotes: boolean; usdm: boolean }
@@ -14,6 +24,17 @@ type Step =
   | { kind: 'feed'; up: boolean }
   | { kind: 'quote'; id: number; price: number }
   | { kind: 'trade'; trades: { price: number; qty: string; side: 'BUY' | 'SELL'; aheadMs: number }[] }
+  | {
+      kind: 'order';
+      who: Who;
+      id: number;
+      side: 'BUY' | 'SELL';
+      price: number | undefined;
+      qty: number;
+      tif: TimeInForce;
+    }
+  | { kind: 'cancel'; who: Who; id: number }
+  | { kind: 'amend'; id: number; price: number; qty: number }
   | { kind: 'clock'; seconds: number }
   | { kind: 'again' | 'nonsense' };
 
@@ -30,14 +51,19 @@ const trade = fc.record({
   aheadMs: fc.constantFrom(0, 0, 300, -1_500, -70_000, 9_000, 1e9),
 });
 
+const who = fc.constantFrom<Who[]>(undefined, undefined, 'ann', 'bob');
+const id = fc.nat(15);
+const price = fc.integer({ min: 10, max: 14 });
+const qty = fc.integer({ min: 1, max: 4 });
+
 const step: fc.Arbitrary<{ of: number; step: Step }> = fc.record({
-  of: fc.integer({ min: 0, max: 1 }),
+  of: fc.constantFrom(0, 1, 2, 2),
   step: fc.oneof(
     {
       weight: 1,
       arbitrary: fc.record({
         kind: constant('symbol'),
-        tick: fc.constantFrom('0.5', '0.1'),
+        tick: fc.constantFrom('0.5', '0.5', '0.5', '0.1'),
         quotes: fc.boolean(),
         usdm: fc.boolean(),
       }),
@@ -62,7 +88,7 @@ const step: fc.Arbitrary<{ of: number; step: Step }> = fc.record({
         asks: levels,
       }),
     },
-    { weight: 1, arbitrary: fc.record({ kind: constant('feed'), up: fc.boolean() }) },
+    { weight: 1, arbitrary: fc.record({ kind: constant('feed'), up: fc.constantFrom(true, true, false) }) },
     {
       weight: 2,
       arbitrary: fc.record({
@@ -76,6 +102,20 @@ const step: fc.Arbitrary<{ of: number; step: Step }> = fc.record({
       arbitrary: fc.record({ kind: constant('trade'), trades: fc.array(trade, { maxLength: 6 }) }),
     },
     {
+      weight: 24,
+      arbitrary: fc.record({
+        kind: constant('order'),
+        who,
+        id,
+        side: fc.constantFrom('BUY' as const, 'SELL' as const),
+        price: fc.option(price, { nil: undefined, freq: 5 }),
+        qty,
+        tif: fc.constantFrom<TimeInForce[]>('GTC', 'GTC', 'GTC', 'IOC', 'FOK'),
+      }),
+    },
+    { weight: 3, arbitrary: fc.record({ kind: constant('cancel'), who, id }) },
+    { weight: 2, arbitrary: fc.record({ kind: constant('amend'), id, price, qty }) },
+    {
       weight: 6,
       arbitrary: fc.record({
         kind: constant('clock'),
@@ -86,19 +126,31 @@ const step: fc.Arbitrary<{ of: number; step: Step }> = fc.record({
   ),
 });
 
-/** The steps as inbox entries: two symbols of two producers, with everything that may go wrong. */
+const TRADING = { baseAsset: 'BTC', quoteAsset: 'USD', lot: '1', minQty: '1', maxQty: '3', minNotional: '0' };
+
+/** The steps as inbox entries: two symbols of venues and one that is matched, with everything that may go wrong. */
 function entriesOf(steps: { of: number; step: Step }[]): [string, string][] {
-  const producers = [new ScriptedInputs('a', 'BTCUSD'), new ScriptedInputs('b', 'ETHUSD.P')];
-  const last = [10, 10];
+  const producers = ['BTCUSD', 'ETHUSD.P', 'SIMUSD'].map((name, i) => new ScriptedInputs('abc'[i], name));
+  const last = [10, 10, 10];
+  const define = (of: number, tick: string, quotes: boolean, usdm: boolean) => {
+    const venueRule = usdm ? ('usdm' as const) : ('spot' as const);
+    const depthRule = of === 2 ? ('matched' as const) : venueRule;
+    return (producers[of] as ScriptedInputs).symbol({ tick, step: '1', quotes, depthRule, trading: TRADING });
+  };
   let second = SCRIPT_SECOND;
   const entries: [string, string][] = [];
   const push = (input: Input) => entries.push([inputTopic(input as { type: string }), JSON.stringify(input)]);
-  for (const producer of producers) push(producer.symbol({ tick: '0.5', step: '1' }));
+  for (const of of producers.keys()) push(define(of, '0.5', false, false));
+  push((producers[2] as ScriptedInputs).feed('up'));
   for (const { of, step: next } of steps) {
     const inputs = producers[of] as ScriptedInputs;
     const tail = last[of] as number;
-    if (next.kind === 'symbol')
-      push(inputs.symbol({ tick: next.tick, step: '1', quotes: next.quotes, depthRule: next.usdm ? 'usdm' : 'spot' }));
+    if (next.kind === 'symbol') push(define(of, next.tick, next.quotes, next.usdm));
+    else if (next.kind === 'order') {
+      const limit = next.price === undefined ? undefined : `${next.price}.5`;
+      push(inputs.order(`o${next.id}`, next.side, `${next.qty}`, limit, { tif: next.tif, account: next.who }));
+    } else if (next.kind === 'cancel') push(inputs.cancel(`o${next.id}`, { account: next.who }));
+    else if (next.kind === 'amend') push(inputs.amend(`o${next.id}`, `${next.qty}`, `${next.price}.5`));
     else if (next.kind === 'feed') push(inputs.feed(next.up ? 'up' : 'down'));
     else if (next.kind === 'quote')
       push(inputs.quote(next.id, { bidPrice: `${next.price}.5`, bidQty: '1', askPrice: '20', askQty: '2' }));
@@ -119,8 +171,9 @@ function entriesOf(steps: { of: number; step: Step }[]): [string, string][] {
   return entries;
 }
 
-/** Detectors that soon speak. */
+/** Detectors that soon speak, and accounts that soon have nothing left. */
 const ALERT: Partial<MarketOptions> = {
+  paperBalances: 'USD:60,BTC:4',
   volumeSpikeFactor: 1.5,
   volumeSpikeTradesMin: 1,
   volumeSpikeWindowSeconds: 5,
@@ -140,7 +193,7 @@ function run(market: Market, entries: [string, string][]): string {
     .join('');
 }
 
-const everyInbox = fc.array(step, { minLength: 10, maxLength: 60, size: 'max' }).map(entriesOf);
+const everyInbox = fc.array(step, { minLength: 10, maxLength: 120, size: 'max' }).map(entriesOf);
 
 describe('the same inbox', () => {
   it('gives the same log, the same state and the same books, byte for byte', () => {
@@ -150,6 +203,7 @@ describe('the same inbox', () => {
         expect(run(one, entries)).toBe(run(two, entries));
         expect(one.snapshot()).toBe(two.snapshot());
         expect(one.books()).toEqual(two.books());
+        expect(one.accountsState()).toBe(two.accountsState());
       }),
       { numRuns: 50 },
     );
@@ -166,12 +220,15 @@ describe('the same inbox', () => {
         const restored = Market.restore(state);
         expect(restored.snapshot()).toBe(state);
         expect(restored.books()).toEqual(whole.books());
+        expect(restored.accountsState()).toBe(whole.accountsState());
+        expect(restored.audit()).toEqual(whole.audit());
         const rest = run(whole, entries.slice(cut));
         expect(run(restored, entries.slice(cut))).toBe(rest);
         expect(restored.snapshot()).toBe(whole.snapshot());
         expect([restored.eventTimeUs, restored.rejectedInputs]).toEqual([whole.eventTimeUs, whole.rejectedInputs]);
-        for (const word of rest.match(/"status":"\w+"|"is_snapshot":\w+|"kind":"\w+"|"closed":\w+|"trades":0|^\w+/gm) ??
-          [])
+        for (const word of rest.match(
+          /^order_update:\w+|"status":"\w+"|"reason":"\w+"|"is_snapshot":\w+|"kind":"\w+"|"closed":\w+|"trades":0|^\w+/gm,
+        ) ?? [])
           seen.add(word);
       }),
       { numRuns: 200 },
@@ -193,19 +250,27 @@ describe('the same inbox', () => {
       '"kind":"volume_spike"',
       '"kind":"wide_spread"',
       '"kind":"large_trade"',
+      ...['order_update:BTCUSD', 'order_update:ETHUSD', 'order_update:SIMUSD', 'fill', 'position', 'account', 'symbol'],
+      ...['"status":"FILLED"', '"status":"CANCELLED"', '"status":"EXPIRED"', '"reason":"symbol_changed"'],
+      ...['"reason":"self_trade"', '"reason":"insufficient_balance"', 'book_order', 'book_orders'],
     ]) {
       expect(seen).toContain(word);
     }
   });
 });
 
-it('every event of every inbox is one of its type', () => {
+it('every event of every inbox is one of its type; after every input all that there is of an asset is somewhere', () => {
   fc.assert(
     fc.property(everyInbox, (entries) => {
       const market = new Market(ALERT);
-      for (const [topic, payload] of entries)
-        for (const event of market.applyEntry(topic, payload))
+      for (const [topic, payload] of entries) {
+        for (const event of market.applyEntry(topic, payload)) {
           parseEvent(parseTopic(event.topic).type as EventType, event.payload);
+        }
+        for (const { free, locked, lockedByOrders, counterparty, deposited } of market.audit().values()) {
+          expect([free + locked + counterparty, locked]).toEqual([deposited, lockedByOrders]);
+        }
+      }
     }),
     { numRuns: 50 },
   );

@@ -5,6 +5,16 @@ import type { Input, InputOf, UnstampedInput } from '@depthcast/protocol';
 export const SCRIPT_SECOND = 1_700_000_000;
 export const SCRIPT_US = SCRIPT_SECOND * 1_000_000;
 
+/** Rules under which scripted symbols take orders. */
+export const SCRIPT_TRADING = {
+  baseAsset: 'BTC',
+  quoteAsset: 'USD',
+  lot: '0.001',
+  minQty: '0.001',
+  maxQty: '1000',
+  minNotional: '1',
+};
+
 type Levels = readonly WireLevel[];
 
 /** Inputs of one producer for the specs: stamped, and complete but for what a claim is about. */
@@ -32,6 +42,11 @@ export class ScriptedInputs {
     });
   }
 
+  /** A symbol that is matched here, and takes orders. */
+  matched(overrides: Partial<InputOf<'symbol'>> = {}): Input {
+    return this.symbol({ depthRule: 'matched', trading: SCRIPT_TRADING, ...overrides });
+  }
+
   feed(status: 'up' | 'down', reason = 'scripted'): Input {
     return this.#stamp({ ...this.#market(), type: 'feed', status, reason });
   }
@@ -53,6 +68,26 @@ export class ScriptedInputs {
   trade(tradeId: number, price: string, qty: string, side: 'BUY' | 'SELL' = 'BUY', tsEventUs?: number): Input {
     const times = { ...this.#market(), ...(tsEventUs === undefined ? {} : { tsEventUs }) };
     return this.#stamp({ ...times, type: 'trade', tradeId, price, qty, side });
+  }
+
+  /** Of an account where the overrides name one, else of the flow. */
+  order(
+    orderId: string,
+    side: 'BUY' | 'SELL',
+    qty: string,
+    price?: string,
+    overrides: Partial<InputOf<'order'>> = {},
+  ): Input {
+    const limit = price === undefined ? {} : { price };
+    return this.#stamp({ ...this.#market(), type: 'order', orderId, side, qty, ...limit, ...overrides });
+  }
+
+  cancel(orderId: string, overrides: Partial<InputOf<'cancel'>> = {}): Input {
+    return this.#stamp({ ...this.#market(), type: 'cancel', orderId, ...overrides });
+  }
+
+  amend(orderId: string, qty: string, price: string): Input {
+    return this.#stamp({ ...this.#market(), type: 'amend', orderId, qty, price });
   }
 
   clock(second: number): Input {

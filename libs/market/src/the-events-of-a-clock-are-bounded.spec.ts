@@ -1,7 +1,8 @@
 import type { Input, LogEvent } from '@depthcast/protocol';
 import { describe, expect, it } from '@jest/globals';
-import { CLOCK_EVENTS_MAX, Market } from './market.ts';
+import { Market } from './market.ts';
 import { SCRIPT_SECOND, ScriptedInputs } from './scripted-inputs.ts';
+import { CLOCK_EVENTS_MAX } from './symbol-table.ts';
 
 /** What one append may hold. */
 const APPEND_ENTRIES_MAX = 16_000;

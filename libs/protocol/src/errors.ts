@@ -103,7 +103,32 @@ export const ERRORS = {
   MBO_UNAVAILABLE: {
     status: 400,
     meaning: "The symbol's venue publishes price levels, not orders.",
-    remedy: 'Ask for MBP.',
+    remedy: 'Ask for MBP, or for L2 where L3 was asked for.',
+  },
+  ORDER_INVALID: {
+    status: 400,
+    meaning: 'A field of an order has a value it does not take, or is one that orders do not have.',
+    remedy: 'Use one of the values the message lists.',
+  },
+  BODY_TOO_LARGE: {
+    status: 413,
+    meaning: "A request's body is longer than any that means something here.",
+    remedy: 'Send one thing at a time; GET /api names the limit.',
+  },
+  BODY_TYPE_UNKNOWN: {
+    status: 415,
+    meaning: "A request's body is of a content type that is not read here.",
+    remedy: 'Send JSON, and the header Content-Type: application/json.',
+  },
+  ORDER_UNKNOWN: {
+    status: 404,
+    meaning: 'The account has no open order of this client_order_id.',
+    remedy: 'GET /api/orders lists those it has.',
+  },
+  ACK_TIMEOUT: {
+    status: 504,
+    meaning: 'The order is in the inbox, but no engine has answered it yet.',
+    remedy: 'Watch its order_update on /api/stream, or send it again with the same client_order_id.',
   },
   PARAMETER_INVALID: {
     status: 400,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { orderSides, orderStatuses } from './orders.ts';
 
 /**
  * What stands in the log, one wire-ready JSON object an entry, under the topic `<type>:<SYMBOL>`, `<type>` for
@@ -10,6 +11,8 @@ import { z } from 'zod';
 const tsNs = z.bigint();
 const decimal = z.string();
 const levels = z.array(z.tuple([decimal, decimal]));
+/** `[order_id, price, qty, time of its place in the queue in µs]`, by priority. */
+const orders = z.array(z.tuple([z.string(), decimal, decimal, z.int()]));
 
 export const bookStatuses = ['buffering', 'synced', 'gap', 'stale'] as const;
 export type BookStatus = (typeof bookStatuses)[number];
@@ -72,6 +75,116 @@ export const eventSchemas = {
     bids: levels,
     asks: levels,
     checksum: z.int(),
+    /** Of a book of orders: all of them, as in `book_orders`. */
+    bid_orders: orders.optional(),
+    ask_orders: orders.optional(),
+    orders_checksum: z.int().optional(),
+  }),
+  /**
+   * One change of a book of orders. `A` added behind all others of its price: `qty` is what rests. `M` another price
+   * or size: smaller at the same price it keeps its place, else it goes behind the others with this event's time.
+   * `C` taken out, `qty` of it were left. `F` `qty` of it were traded; with none left it is gone. `side` is the
+   * order's own. `checksum` (at least once a second a symbol, on the last of an input's) is the CRC32 of the book after
+   * it: `order_id:price:qty` of the first 10 orders by priority, bid and ask alternating, joined by `:`.
+   */
+  book_order: z.object({
+    type: z.literal('book_order'),
+    symbol: z.string(),
+    ts_ns: tsNs,
+    action: z.enum(['A', 'C', 'M', 'F']),
+    order_id: z.string(),
+    side: z.enum(orderSides),
+    price: decimal,
+    qty: decimal,
+    checksum: z.int().optional(),
+  }),
+  /** A whole book of orders that takes the place of what was before: when a venue's order flow begins anew. */
+  book_orders: z.object({
+    type: z.literal('book_orders'),
+    symbol: z.string(),
+    ts_ns: tsNs,
+    last: z.int(),
+    bids: orders,
+    asks: orders,
+    checksum: z.int(),
+  }),
+  /** A symbol as its venue defines it, when it is new or has changed. Without `trading` it takes no orders. */
+  symbol: z.object({
+    type: z.literal('symbol'),
+    symbol: z.string(),
+    ts_ns: tsNs,
+    venue: z.string(),
+    /** `levels`: L2, sizes by price. `orders`: L3, matched here. */
+    book: z.enum(['levels', 'orders']),
+    tick: decimal,
+    step: decimal,
+    trading: z
+      .object({
+        base_asset: z.string(),
+        quote_asset: z.string(),
+        lot: decimal,
+        min_qty: decimal,
+        max_qty: decimal,
+        min_notional: decimal,
+      })
+      .optional(),
+  }),
+  /** VeloZ seed, private. An order's status has changed; `reason` is '' or one of `orderReasons`. */
+  order_update: z.object({
+    type: z.literal('order_update'),
+    ts_ns: tsNs,
+    client_order_id: z.string(),
+    venue_order_id: z.string().optional(),
+    status: z.enum(orderStatuses),
+    symbol: z.string().optional(),
+    side: z.enum(orderSides).optional(),
+    qty: z.number().optional(),
+    /** The limit; absent at market. */
+    price: z.number().optional(),
+    reason: z.string().optional(),
+  }),
+  /** VeloZ seed, private. A part of an order, or all of it, has been traded. */
+  fill: z.object({
+    type: z.literal('fill'),
+    ts_ns: tsNs,
+    client_order_id: z.string(),
+    symbol: z.string(),
+    qty: z.number(),
+    price: z.number(),
+  }),
+  /** VeloZ seed, private. How an order stands; after each `order_update` of it. `avg_price` is 0 before the first fill. */
+  order_state: z.object({
+    type: z.literal('order_state'),
+    client_order_id: z.string(),
+    status: z.enum(orderStatuses).optional(),
+    symbol: z.string().optional(),
+    side: z.enum(orderSides).optional(),
+    order_qty: z.number().optional(),
+    limit_price: z.number().optional(),
+    venue_order_id: z.string().optional(),
+    executed_qty: z.number(),
+    avg_price: z.number(),
+    reason: z.string().optional(),
+    last_ts_ns: tsNs,
+  }),
+  /** VeloZ seed, private. The balances that have changed; all of them when the account is opened. */
+  account: z.object({
+    type: z.literal('account'),
+    ts_ns: tsNs,
+    balances: z.array(z.object({ asset: z.string(), free: z.number(), locked: z.number() })),
+  }),
+  /**
+   * Private. What the account's fills in a symbol have come to: `qty` is bought less sold, and may be negative, since
+   * what it began with can be sold. `avg_price` is of what is open, 0 when nothing is. In the quote asset.
+   */
+  position: z.object({
+    type: z.literal('position'),
+    ts_ns: tsNs,
+    symbol: z.string(),
+    qty: z.number(),
+    avg_price: z.number(),
+    realized_pnl: z.number(),
+    unrealized_pnl: z.number(),
   }),
   /** `expected` and `got` are update ids, on a gap. */
   book_status: z.object({
@@ -161,6 +274,9 @@ export const eventSchemas = {
   }),
 } as const;
 
+/** Events that are their account's alone. */
+export const PRIVATE_EVENT_TYPES = ['order_update', 'fill', 'order_state', 'account', 'position'] as const;
+
 export type EventType = keyof typeof eventSchemas;
 export type EventOf<T extends EventType> = z.infer<(typeof eventSchemas)[T]>;
 export const EVENT_TYPES = Object.keys(eventSchemas) as EventType[];
@@ -176,10 +292,10 @@ export interface LogEvent {
   readonly payload: string;
 }
 
-/** The log's field name of an event. */
+/** The log's field name of an event. One of an account and no symbol has two colons: `account::alice`. */
 export function eventTopic(type: EventType, symbol?: string, account?: string): string {
-  if (symbol === undefined) return type;
-  return account === undefined ? `${type}:${symbol}` : `${type}:${symbol}:${account}`;
+  if (account !== undefined) return `${type}:${symbol ?? ''}:${account}`;
+  return symbol === undefined ? type : `${type}:${symbol}`;
 }
 
 export interface Topic {
@@ -189,8 +305,8 @@ export interface Topic {
 }
 
 export function parseTopic(topic: string): Topic {
-  const [type = '', symbol, account] = topic.split(':', 3);
-  return { type, ...(symbol === undefined ? {} : { symbol }), ...(account === undefined ? {} : { account }) };
+  const [type = '', symbol = '', account] = topic.split(':', 3);
+  return { type, ...(symbol === '' ? {} : { symbol }), ...(account === undefined ? {} : { account }) };
 }
 
 /**

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { SYMBOL_PATTERN } from './symbols.ts';
+import { timesInForce } from './orders.ts';
+import { ACCOUNT_PATTERN, ASSET_PATTERN, FLOW_ORDER_ID_PATTERN, ORDER_ID_PATTERN, SYMBOL_PATTERN } from './symbols.ts';
 
 /**
  * What goes into the inbox, one JSON object an entry, under the topic `<type>:<SYMBOL>` (or `<type>` alone).
@@ -21,9 +22,30 @@ const stamped = {
 };
 const market = { ...stamped, symbol, /** The venue's time. */ tsEventUs: timeUs };
 
-/** Which continuity rule a venue's diffs follow. Binance: spot by `U`/`u`, USD-M by `pu`. */
-export const depthRules = ['spot', 'usdm'] as const;
+/**
+ * Where a symbol's book comes from. Diffs of price levels, joined by Binance's rules: `spot` by `U`/`u`, `usdm` by `pu`.
+ * Or `matched`: no depth comes, the engine makes the book from orders, by matching them.
+ */
+export const depthRules = ['spot', 'usdm', 'matched'] as const;
 export type DepthRule = (typeof depthRules)[number];
+
+/** What orders of a symbol are made of and must fit. Decimal text; `lot` is the order sizes' increment. */
+const trading = z.object({
+  baseAsset: z.string().regex(ASSET_PATTERN),
+  quoteAsset: z.string().regex(ASSET_PATTERN),
+  lot: decimal,
+  minQty: decimal,
+  maxQty: decimal,
+  /** Least price × size; of a market order by the best price that it meets. */
+  minNotional: decimal,
+});
+export type TradingRules = z.infer<typeof trading>;
+
+const side = z.enum(['BUY', 'SELL']);
+/** An account's `client_order_id`; without an account, the id of an order of the venue's own flow. */
+const orderId = z.string().regex(ORDER_ID_PATTERN);
+/** Whose paper order it is. Without: an order of the venue's own flow, which no account stands behind. */
+const account = z.string().regex(ACCOUNT_PATTERN).optional();
 
 export const inputSchemas = {
   /** A symbol as its venue defines it. Comes before anything else about the symbol, and again after each restart. */
@@ -38,6 +60,8 @@ export const inputSchemas = {
     depthRule: z.enum(depthRules),
     /** True when the venue publishes its own best bid and offer; else it is taken from the book. */
     quotes: z.boolean(),
+    /** A symbol without it takes no orders. */
+    trading: trading.optional(),
   }),
   /** Whether the venue's data for the symbol flows. `down` makes the book stale; `up` starts a new sync. */
   feed: z.object({ ...market, type: z.literal('feed'), status: z.enum(['up', 'down']), reason: z.string().max(200) }),
@@ -78,6 +102,32 @@ export const inputSchemas = {
     qty: decimal,
     side: z.enum(['BUY', 'SELL']),
   }),
+  /**
+   * A new order; without `price` at market. `tif` is GTC where it is not said; a market order is IOC or FOK whatever
+   * it says, since what it leaves has no price to rest at.
+   */
+  order: z.object({
+    ...market,
+    type: z.literal('order'),
+    account,
+    orderId,
+    side,
+    qty: decimal,
+    price: decimal.optional(),
+    tif: z.enum(timesInForce).optional(),
+    /** Refused, should it match at once. Needs a price and GTC. */
+    postOnly: z.boolean().optional(),
+  }),
+  /** Takes an order out. A paper order is found by its account alone; one of the flow needs the symbol. */
+  cancel: z.object({ ...market, symbol: symbol.optional(), type: z.literal('cancel'), account, orderId }),
+  /** Another price or size of an order of the flow; smaller at the same price it keeps its place. */
+  amend: z.object({
+    ...market,
+    type: z.literal('amend'),
+    orderId: z.string().regex(FLOW_ORDER_ID_PATTERN),
+    qty: decimal,
+    price: decimal,
+  }),
   /** Event time reached second `second`. Any producer may send it; each second counts once. */
   clock: z.object({ ...stamped, type: z.literal('clock'), second: z.int().nonnegative() }),
 } as const;
@@ -95,6 +145,9 @@ export const inputSchema = z.discriminatedUnion('type', [
   inputSchemas.depth_snapshot,
   inputSchemas.quote,
   inputSchemas.trade,
+  inputSchemas.order,
+  inputSchemas.cancel,
+  inputSchemas.amend,
   inputSchemas.clock,
 ]);
 

@@ -26,6 +26,8 @@ export const logStreamEvents = {
   ANALYTICS: { types: ['analytics'] },
   /** The raw book: deltas after a snapshot, with checksums, and the book's status. */
   L2: { types: ['book_change', 'book_status'] },
+  /** The same of a book of orders. */
+  L3: { types: ['book_order', 'book_orders', 'book_status'] },
 } as const satisfies Record<string, LogStreamEvents>;
 export type LogStreamType = keyof typeof logStreamEvents;
 export const logStreamTypes = Object.keys(logStreamEvents) as LogStreamType[];

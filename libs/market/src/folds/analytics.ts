@@ -1,4 +1,4 @@
-import type { L2Book } from '@depthcast/book';
+import type { PriceBook } from '@depthcast/book';
 import type { LogEvent } from '@depthcast/protocol';
 import type { FoldEventWriter } from './fold-event-writer.ts';
 import { shareText, signedText } from './number-text.ts';
@@ -31,7 +31,7 @@ export class Analytics {
   }
 
   /** Of a synced book. */
-  onClock(second: number, book: L2Book, trades: TradeFolds | undefined, events: LogEvent[]): void {
+  onClock(second: number, book: PriceBook, trades: TradeFolds | undefined, events: LogEvent[]): void {
     if (!this.#due) return;
     this.#due = false;
     const { prices, sizes } = this.#writer;

@@ -1,4 +1,4 @@
-import type { L2Book } from '@depthcast/book';
+import type { PriceBook } from '@depthcast/book';
 import type { LogEvent, Scale } from '@depthcast/protocol';
 import type { MarketOptions } from '../market-options.ts';
 import { Analytics, type AnalyticsMemory } from './analytics.ts';
@@ -57,7 +57,7 @@ export class SymbolFolds {
    * @param book where it is synced.
    * @param price text of the last trade's, where there was one.
    */
-  onClock(second: number, book: L2Book | undefined, price: string, events: LogEvent[]): void {
+  onClock(second: number, book: PriceBook | undefined, price: string, events: LogEvent[]): void {
     const trades = this.#trades;
     if (trades !== undefined) {
       if (trades.rolling.advance(second)) this.#analytics.onChange();

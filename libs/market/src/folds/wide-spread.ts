@@ -1,4 +1,4 @@
-import type { L2Book } from '@depthcast/book';
+import type { PriceBook } from '@depthcast/book';
 import { type LogEvent, Scale } from '@depthcast/protocol';
 import type { MarketOptions } from '../market-options.ts';
 import { Episode } from './episode.ts';
@@ -37,7 +37,7 @@ export class WideSpread {
   }
 
   /** Of a synced book. */
-  onClock(second: number, { bids, asks }: L2Book, events: LogEvent[]): void {
+  onClock(second: number, { bids, asks }: PriceBook, events: LogEvent[]): void {
     const { wideSpreadBps, wideSpreadWarmupSeconds, anomalyRelease } = this.#options;
     if (this.#syncedSecond === NEVER) this.#syncedSecond = second;
     if (second - this.#syncedSecond < wideSpreadWarmupSeconds || bids.length === 0 || asks.length === 0) return;
