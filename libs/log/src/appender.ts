@@ -1,6 +1,9 @@
 import { crc32 } from 'node:zlib';
 import { type Cursor, DepthcastError, type LogEvent } from '@depthcast/protocol';
 import { isPassing, isReplyError } from './connect.ts';
+import { describePosition, isAt, type Position } from './position.ts';
+import type { Repair, Repaired } from './repair.ts';
+import { entriesOf, Retention } from './retention.ts';
 import type { Tip } from './tip.ts';
 
 /** A batch of 1,000 entries takes Redis about 2 ms, in which it serves nobody else: batches end here. */
@@ -12,30 +15,31 @@ export const APPENDS_IN_FLIGHT_MAX = 2;
 
 const RETRY_MS_MAX = 500;
 
-/** Where the log ends, as far as its writer knows. */
-export interface Position {
-  readonly epoch: number;
-  readonly term: number;
-  readonly offset: number;
-  readonly crc: number;
-  readonly inboxId: string;
-}
-
 type Argument = string | number;
+/** Arguments of an append before its entries. */
+const HEAD_ARGS = 6;
 
 export interface AppenderOptions {
   /** Runs append.lua once; its outcome may be unknown. */
   readonly send: (args: readonly Argument[]) => Promise<unknown>;
   /** What Redis holds now. @throws DepthcastError `FENCED` when it holds nothing. */
   readonly tip: () => Promise<Tip>;
-  /** Goes on upon another Redis process, if it holds exactly this position, and the input that it names. */
-  readonly adopt: (position: Position) => Promise<boolean>;
+  /** The Redis process that answers now. */
+  readonly runId: () => Promise<string>;
+  /** The engine's state after the last batch handed over; undefined where it cannot be repaired. */
+  readonly state: () => string | undefined;
+  /** Runs repair.lua once; its outcome may be unknown. */
+  readonly repair: (repair: Repair) => Promise<unknown>;
+  /** The log goes on in the Redis process `runId`. */
+  readonly onRepaired: (repaired: Repaired, runId: string) => void;
   readonly onDoubt?: (what: string, error: Error) => void;
 }
 
-/** An append that has been sent, and the position before and after it. */
+/** An append with its place in the log. */
 interface Batch {
   readonly args: readonly Argument[];
+  /** Topics and payloads in one. */
+  readonly text: string;
   readonly before: Position;
   readonly after: Position;
   readonly resolve: (cursor: Cursor) => void;
@@ -46,13 +50,20 @@ interface Batch {
  * Appends in order, two of them under way at once. Each names the position it continues, so a later one can only land
  * on top of an earlier one. When an outcome is unknown or a refusal comes, nothing new is sent; once all replies are
  * in or lost, the tip tells how far it got, and what is missing is sent again, one at a time.
+ *
+ * A tip behind what has landed, or one of another Redis process, is repaired: all that is missing after it is appended
+ * in one step, what has landed before as well as what has not yet.
  */
 export class Appender {
   readonly #options: AppenderOptions;
+  readonly #retention = new Retention();
   #landed: Position;
-  #sent: Position;
+  /** After the last batch handed over. */
+  #handed: Position;
   /** Sent and not known to have landed, oldest first. */
   #flight: Batch[] = [];
+  /** Not sent yet, oldest first. */
+  #waiting: Batch[] = [];
   /** Requests whose reply is still to come. */
   #open = 0;
   #settling: Promise<void> | undefined;
@@ -61,7 +72,7 @@ export class Appender {
 
   constructor(position: Position, options: AppenderOptions) {
     this.#landed = position;
-    this.#sent = position;
+    this.#handed = position;
     this.#options = options;
   }
 
@@ -72,20 +83,25 @@ export class Appender {
 
   /** Resolves when nothing is under way. @throws DepthcastError `FENCED`. */
   async idle(): Promise<void> {
-    while (this.#flight.length > 0) await this.#change();
+    while (this.#settling || this.#flight.length > 0) await this.#change();
     if (this.#failure) throw this.#failure;
   }
 
-  /** @returns once these entries are in the log: the cursor of the last. */
-  async append(events: readonly LogEvent[], inboxId: string): Promise<Cursor> {
-    if (events.length > APPEND_ENTRIES_MAX) {
-      throw new Error(`an append of ${events.length} entries, ${APPEND_ENTRIES_MAX} allowed`);
-    }
-    while (this.#settling || this.#flight.length >= APPENDS_IN_FLIGHT_MAX) await this.#change();
+  /** Resolves when no append waits for its turn: the caller's part in keeping that queue short. */
+  async room(): Promise<void> {
+    while (this.#settling || this.#waiting.length > 0) await this.#change();
     if (this.#failure) throw this.#failure;
-    if (events.length === 0) return { epoch: this.#landed.epoch, offset: this.#landed.offset };
+  }
 
-    const before = this.#sent;
+  /** Takes its place in the log at once. @returns once these entries are in the log: the cursor of the last. */
+  append(events: readonly LogEvent[], inboxId: string): Promise<Cursor> {
+    if (events.length > APPEND_ENTRIES_MAX) {
+      return Promise.reject(new Error(`an append of ${events.length} entries, ${APPEND_ENTRIES_MAX} allowed`));
+    }
+    if (this.#failure) return Promise.reject(this.#failure);
+    if (events.length === 0) return Promise.resolve(cursorOf(this.#landed));
+
+    const before = this.#handed;
     const args: Argument[] = [before.epoch, before.term, before.offset, before.crc, 0, inboxId];
     // One native call over the joined text gives the same sum as chaining it entry by entry, at a tenth of the cost.
     let text = '';
@@ -96,12 +112,36 @@ export class Appender {
     const crc = crc32(text, before.crc);
     args[4] = crc;
     const after = { ...before, offset: before.offset + events.length, crc, inboxId };
-    this.#sent = after;
+    this.#handed = after;
     return new Promise((resolve, reject) => {
-      const batch: Batch = { args, before, after, resolve, reject };
+      this.#waiting.push({ args, text, before, after, resolve, reject });
+      this.#pump();
+    });
+  }
+
+  /**
+   * Makes sure that the Redis that answers now is the one that took what has landed, and repairs it if it is another.
+   *
+   * @throws DepthcastError `FENCED`.
+   */
+  async verify(): Promise<void> {
+    await this.idle();
+    const position = this.#landed;
+    const [tip, runId] = await Promise.all([this.#options.tip(), this.#options.runId()]);
+    // Whatever has been handed over meanwhile finds out by itself.
+    if (this.#handed === position && !(tip.runId === runId && isAt(tip, position))) {
+      this.#settling ??= this.#settle(fencedBy(['', 'run-id', tip.runId, runId]));
+    }
+    await this.idle();
+  }
+
+  #pump(): void {
+    while (!this.#settling && this.#flight.length < APPENDS_IN_FLIGHT_MAX) {
+      const batch = this.#waiting.shift();
+      if (!batch) return;
       this.#flight.push(batch);
       void this.#send(batch);
-    });
+    }
   }
 
   async #send(batch: Batch): Promise<void> {
@@ -116,15 +156,23 @@ export class Appender {
     }
     this.#open--;
     if (doubt && this.#flight.includes(batch)) this.#settling ??= this.#settle(doubt);
+    this.#pump();
     this.#changed();
   }
 
   /** Everything up to `position` is in the log: a later append lands only on top of an earlier one. */
   #land(position: Position): void {
-    while (this.#flight[0] && this.#flight[0].after.offset <= position.offset) {
-      const { after, resolve } = this.#flight.shift() as Batch;
+    const nowMs = performance.now();
+    for (;;) {
+      const batch = this.#flight[0] ?? this.#waiting[0];
+      if (!batch || batch.after.offset > position.offset) return;
+      (this.#flight.length > 0 ? this.#flight : this.#waiting).shift();
+      const { args, text, before, after, resolve } = batch;
+      const lengths = new Uint32Array(args.length - HEAD_ARGS);
+      for (let i = 0; i < lengths.length; i++) lengths[i] = (args[HEAD_ARGS + i] as string).length;
+      this.#retention.keep({ before, after, text, lengths }, nowMs);
       this.#landed = after;
-      resolve({ epoch: after.epoch, offset: after.offset });
+      resolve(cursorOf(after));
     }
   }
 
@@ -132,7 +180,7 @@ export class Appender {
     let doubt: Error | undefined = first;
     try {
       while (this.#open > 0) await this.#change();
-      for (let waitMs = 5; this.#flight.length > 0; waitMs = Math.min(waitMs * 2, RETRY_MS_MAX)) {
+      for (let waitMs = 5; doubt || this.#flight.length > 0; waitMs = Math.min(waitMs * 2, RETRY_MS_MAX)) {
         if (doubt) await this.#clear(doubt, waitMs);
         doubt = await this.#resendOldest();
       }
@@ -140,26 +188,21 @@ export class Appender {
       this.#fail(error as Error);
     }
     this.#settling = undefined;
+    this.#pump();
     this.#changed();
   }
 
   /** Looks the doubt up in the tip. @throws DepthcastError when it is no doubt at all: somebody else is writing. */
   async #clear(doubt: Error, waitMs: number): Promise<void> {
-    const refusal = doubt instanceof DepthcastError;
-    if (!refusal) {
-      if (isReplyError(doubt) && !isPassing(doubt)) throw doubt;
-      this.#options.onDoubt?.('append', doubt);
-      await new Promise((resolve) => setTimeout(resolve, waitMs));
-    }
+    const refusal = doubt instanceof DepthcastError ? doubt : undefined;
+    if (!refusal) await this.#pass('append', doubt, waitMs);
     const tip = await this.#options.tip();
     const landed = this.#flight.findLast(({ after }) => isAt(tip, after));
-    if (landed) this.#land(landed.after);
-    const [oldest] = this.#flight;
-    if (!oldest || landed) return;
-    if (!isAt(tip, oldest.before)) throw refusal ? doubt : fencedBy(['', 'tip', text(oldest.before), text(tip)]);
-    // The tip is where we left it, so the refusal was about the process that holds it, if it was one.
-    const newest = this.#flight.at(-1) as Batch;
-    if (refusal && !(await this.#options.adopt({ ...oldest.before, inboxId: newest.after.inboxId }))) throw doubt;
+    if (landed) return this.#land(landed.after);
+    if (!refusal && isAt(tip, this.#landed)) return;
+    // Even where the tip is where we left it, the refusal was about the process that holds it.
+    const elsewhere = () => fencedBy(['', 'tip', describePosition(this.#landed), describePosition(tip)]);
+    await this.#repair(refusal ?? elsewhere());
   }
 
   /** Undefined when it landed, or when there is nothing left to send. */
@@ -176,9 +219,70 @@ export class Appender {
     }
   }
 
+  /**
+   * Appends all that is missing after the tip, with the state that it ends in. Whatever is handed over meanwhile names
+   * inputs that the Redis before had and this one may not: then once more, with the state after those. A reply that
+   * was lost needs no more than that, too: the next round begins at the tip as it then is.
+   *
+   * @throws DepthcastError `FENCED` when the tip is none that this process remembers.
+   */
+  async #repair(refusal: DepthcastError): Promise<void> {
+    let reappended = 0;
+    let refused: { readonly by: DepthcastError; readonly at: Tip } | undefined;
+    for (let waitMs = 5; ; waitMs = Math.min(waitMs * 2, RETRY_MS_MAX)) {
+      const from = await this.#options.tip();
+      // A refusal where the tip has moved was of our own repair, carried out twice.
+      if (refused && isAt(from, refused.at)) throw refused.by;
+      refused = undefined;
+      // Nothing awaits from here to the call, so these batches end in this state.
+      const entries = this.#entriesAfter(from);
+      const state = this.#options.state();
+      if (!entries || state === undefined) throw refusal;
+      const to = this.#handed;
+      reappended = Math.max(reappended, this.#landed.offset - from.offset);
+      let reply: string[];
+      try {
+        reply = (await this.#options.repair({ from, to, entries, state })) as string[];
+      } catch (error) {
+        await this.#pass('repair', error as Error, waitMs);
+        continue;
+      }
+      if (reply[0] !== 'OK') {
+        refused = { by: fencedBy(reply), at: from };
+        continue;
+      }
+      this.#land(to);
+      if (this.#handed !== to) continue;
+      const [, inboxId = '', runId = ''] = reply;
+      this.#landed = this.#handed = { ...to, inboxId };
+      this.#options.onRepaired({ inboxId, reappended }, runId);
+      return;
+    }
+  }
+
+  /** Topics and payloads of all that was handed over after the tip; undefined when that is no place we remember. */
+  #entriesAfter(tip: Tip): string[] | undefined {
+    if (isAt(tip, this.#handed)) return [];
+    const landed = this.#retention.after(tip);
+    const rest = [...this.#flight, ...this.#waiting];
+    const from = landed ? 0 : rest.findIndex(({ before }) => isAt(tip, before));
+    if (from < 0) return undefined;
+    return [
+      ...(landed ?? []).map(entriesOf),
+      ...rest.slice(from).map(({ args }) => args.slice(HEAD_ARGS) as string[]),
+    ].flat();
+  }
+
+  /** Waits before the next try. @throws what Redis will go on refusing. */
+  async #pass(what: string, error: Error, waitMs: number): Promise<void> {
+    if (isReplyError(error) && !isPassing(error)) throw error;
+    this.#options.onDoubt?.(what, error);
+    await new Promise((resolve) => setTimeout(resolve, waitMs));
+  }
+
   #fail(error: Error): void {
     this.#failure = error;
-    for (const { reject } of this.#flight.splice(0)) reject(error);
+    for (const { reject } of [...this.#flight.splice(0), ...this.#waiting.splice(0)]) reject(error);
   }
 
   #change(): Promise<void> {
@@ -195,15 +299,6 @@ export function fencedBy(reply: readonly string[]): DepthcastError {
   return new DepthcastError('FENCED', `fenced by ${why}: expected ${expected}, Redis has ${got}`);
 }
 
-function isAt(tip: Tip, position: Position): boolean {
-  return (
-    tip.epoch === position.epoch &&
-    tip.term === position.term &&
-    tip.offset === position.offset &&
-    tip.crc === position.crc
-  );
-}
-
-function text({ epoch, offset, term }: Position | Tip): string {
-  return `${epoch}-${offset} of term ${term}`;
+function cursorOf({ epoch, offset }: Position): Cursor {
+  return { epoch, offset };
 }

@@ -3,11 +3,12 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { connectRedis, type RedisClient } from './connect.ts';
 import { partitionKeys } from './keys.ts';
 import { type Script, script } from './script.ts';
-import { adopt } from './scripts/adopt.lua.ts';
 import { append } from './scripts/append.lua.ts';
 import { openEpoch } from './scripts/epoch.lua.ts';
+import { repair } from './scripts/repair.lua.ts';
 import { snapshot } from './scripts/snapshot.lua.ts';
 import { trim } from './scripts/trim.lua.ts';
+import { readAccounts, readBooks } from './snapshots.ts';
 import { LogWriter } from './writer.ts';
 
 const keys = partitionKeys();
@@ -146,63 +147,135 @@ const snapshotCases: Record<string, { prepare: () => Promise<(string | number)[]
   },
 };
 
-const adoptKeys = [keys.log, keys.tip, keys.inbox];
-const adoptArgs = (
-  change: Partial<Record<'epoch' | 'term' | 'offset' | 'crc' | 'writer' | 'input', string | number>> = {},
+const repairKeys = [keys.log, keys.tip, keys.snapshot];
+const repairArgs = (
+  change: Partial<Record<'epoch' | 'term' | 'offset' | 'crc' | 'writer', string | number>> = {},
+  entries = ['trade:BTCUSD', '{"n":2}', 'trade:BTCUSD', '{"n":3}'],
 ) => {
   const { epoch, offset } = writer.cursor;
-  const current = { epoch, term: 1, offset, crc: writer.crc, writer: 'w1', input: '5-0', ...change };
-  return [current.epoch, current.term, current.offset, current.crc, current.writer, current.input];
+  const current = { epoch, term: 1, offset, crc: writer.crc, writer: 'w1', ...change };
+  const head = [current.epoch, current.term, current.offset, current.crc, current.writer];
+  return [...head, 77, '1', 'state-3', ...entries];
 };
-const adoptCases: Record<string, () => Promise<(string | number)[]>> = {
+const repairCases: Record<string, () => Promise<(string | number)[]>> = {
   tip: async () => {
-    const args = adoptArgs();
+    const args = repairArgs();
     await client.del(keys.tip);
     return args;
   },
   epoch: async () => {
     await client.hset(keys.tip, 'epoch', '5');
-    return adoptArgs();
+    return repairArgs();
   },
-  term: async () => adoptArgs({ term: 2 }),
+  term: async () => repairArgs({ term: 2 }),
   offset: async () => {
     await client.hset(keys.tip, 'offset', '9');
-    return adoptArgs();
+    return repairArgs();
   },
-  crc: async () => adoptArgs({ crc: 12345 }),
-  writer: async () => adoptArgs({ writer: 'w2' }),
+  crc: async () => repairArgs({ crc: 12345 }),
   'last-id': async () => {
     await client.xadd(keys.log, `${writer.cursor.epoch}-9`, 'by', 'hand');
-    return adoptArgs();
+    return repairArgs();
   },
-  input: async () => adoptArgs({ input: '6-0' }),
+  writer: async () => repairArgs({ writer: 'w2' }),
+  snapshot: async () => {
+    await client.del(keys.snapshot);
+    return repairArgs();
+  },
 };
 
-describe('adopt.lua', () => {
+describe('repair.lua', () => {
+  const everything = async () => ({
+    log: await client.xrange(keys.log, '-', '+'),
+    tip: await client.hgetall(keys.tip),
+    snapshot: await client.hgetall(keys.snapshot),
+  });
+
   beforeEach(async () => {
-    await client.xadd(keys.inbox, '5-0', 'clock', '{}');
     await client.hset(keys.tip, 'runId', 'of-another-process');
   });
 
   it('names its checks, and every one is tested here', () => {
-    const checks = [...adopt.lua.matchAll(/-- check: (\S+)/g)].map((match) => match[1]);
-    expect(checks.sort()).toEqual(Object.keys(adoptCases).sort());
+    const checks = [...repair.lua.matchAll(/-- check: (\S+)/g)].map((match) => match[1]);
+    expect(checks.sort()).toEqual(Object.keys(repairCases).sort());
   });
 
-  it('lets the living writer go on upon another process that holds all it holds', async () => {
-    expect(await run(adopt, adoptKeys, adoptArgs())).toEqual(['OK', '1']);
-    expect(await run(append, appendKeys, appendArgs())).toEqual(['OK', '2']);
-  });
-
-  for (const [check, prepare] of Object.entries(adoptCases)) {
-    it(`refuses by ${check}, and only because of that check`, async () => {
+  for (const [check, prepare] of Object.entries(repairCases)) {
+    it(`refuses by ${check}, writing nothing, and only because of that check`, async () => {
       const args = await prepare();
-      expect((await run(adopt, adoptKeys, args)).slice(0, 2)).toEqual(['FENCED', check]);
-      expect(await client.hget(keys.tip, 'runId')).toBe(check === 'tip' ? null : 'of-another-process');
-      const [mutant] = await run(without(adopt, check), adoptKeys, args);
-      expect(mutant).toBe(check === 'tip' ? 'LUA ERROR' : 'OK');
+      const before = await everything();
+      expect((await run(repair, repairKeys, args)).slice(0, 2)).toEqual(['FENCED', check]);
+      expect(await everything()).toEqual(before);
+      const [mutant] = await run(without(repair, check), repairKeys, args);
+      expect(mutant).toBe(check === 'tip' || check === 'snapshot' ? 'LUA ERROR' : 'OK');
     });
   }
+
+  it('appends what is missing, moves the tip to this process, and the writer goes on', async () => {
+    const { epoch } = writer.cursor;
+    const [outcome, inboxId, runId] = await run(repair, repairKeys, repairArgs());
+    expect([outcome, inboxId]).toEqual(['OK', '0-0']);
+    expect(await client.info('server')).toContain(`run_id:${runId}`);
+    const { log, tip, snapshot: stored } = await everything();
+    expect(log.slice(-2)).toEqual([
+      [`${epoch}-2`, ['trade:BTCUSD', '{"n":2}']],
+      [`${epoch}-3`, ['trade:BTCUSD', '{"n":3}']],
+    ]);
+    expect(tip).toMatchObject({ offset: '3', crc: '77', runId, inboxId: '0-0', term: '1', logicVersion: '1' });
+    expect(stored).toMatchObject({ 'newest.cursor': `${epoch}-3`, 'newest.state': 'state-3', 'newest.inboxId': '0-0' });
+    expect(await run(append, appendKeys, appendArgs({ offset: 3, crc: 77 }))).toEqual(['OK', '4']);
+  });
+
+  it('keeps the cursor of the snapshot before it, but not its state, and the books stay', async () => {
+    await client.hset(keys.tip, 'runId', writer.runId);
+    const book = { symbol: 'BTCUSD', state: '{}', isSynced: false };
+    await writer.storeSnapshot({ inboxId: '1-0', state: 'state-1', books: [book], accounts: '{}' });
+    const { epoch } = writer.cursor;
+    const at1 = `${epoch}-1`;
+    for (const entries of [['trade:BTCUSD', '{"n":2}'], []]) {
+      const tip = await client.hgetall(keys.tip);
+      const args = repairArgs({ offset: Number(tip.offset), crc: Number(tip.crc) }, entries);
+      expect((await run(repair, repairKeys, args)).slice(0, 2)).toEqual(['OK', '1-0']);
+      const { snapshot: stored } = await everything();
+      expect(stored['previous.cursor']).toBe(at1);
+      expect(stored['previous.inboxId']).toBe('1-0');
+      expect(stored['previous.state']).toBeUndefined();
+      expect(stored['newest.cursor']).toBe(`${epoch}-2`);
+      expect(JSON.parse(stored.unsynced as string)).toEqual(['BTCUSD']);
+    }
+    // Another one, further on: the books still stand where they stood.
+    const tip = await client.hgetall(keys.tip);
+    await run(repair, repairKeys, repairArgs({ offset: Number(tip.offset), crc: Number(tip.crc) }));
+    expect(await client.hmget(keys.snapshot, 'newest.cursor', 'previous.cursor')).toEqual([`${epoch}-4`, at1]);
+    expect((await readBooks(client, keys))[0]?.cursor).toEqual({ epoch, offset: 1 });
+    expect((await readAccounts(client, keys))?.cursor).toEqual({ epoch, offset: 1 });
+  });
+
+  it('where nothing was lost and the snapshot was at the tip, both snapshots stay readable', async () => {
+    await client.hset(keys.tip, 'runId', writer.runId);
+    await writer.storeSnapshot({ inboxId: '1-0', state: 'state-1', books: [] });
+    expect((await run(repair, repairKeys, repairArgs({}, [])))[0]).toBe('OK');
+    expect(await client.hmget(keys.snapshot, 'newest.state', 'previous.state')).toEqual(['state-3', 'state-0']);
+  });
+
+  it('writes all or nothing: a key of another type or a full memory refuses before the first write', async () => {
+    const before = await everything();
+    await client.del(keys.snapshot);
+    await client.set(keys.snapshot, 'x');
+    expect((await run(repair, repairKeys, repairArgs()))[0]).toBe('LUA ERROR');
+    expect(await client.xrange(keys.log, '-', '+')).toEqual(before.log);
+    await client.del(keys.snapshot);
+    await client.hset(keys.snapshot, before.snapshot);
+
+    await client.config('SET', 'maxmemory', 1);
+    for (const entries of [undefined, []]) {
+      const [, message] = await run(repair, repairKeys, repairArgs({}, entries));
+      expect(message).toMatch(/^OOM/);
+    }
+    await client.config('SET', 'maxmemory', 0);
+    expect(await everything()).toEqual(before);
+    expect((await run(repair, repairKeys, repairArgs()))[0]).toBe('OK');
+  });
 });
 
 describe('snapshot.lua', () => {
@@ -221,6 +294,19 @@ describe('snapshot.lua', () => {
       expect(mutant).toBe(check === 'tip' ? 'LUA ERROR' : 'OK');
     });
   }
+
+  it('stores books and accounts at its cursor', async () => {
+    expect(await readAccounts(client, keys)).toBeUndefined();
+    const book = { symbol: 'BTCUSD', state: '{"a": 1}', isSynced: true };
+    await writer.storeSnapshot({ inboxId: '1-0', state: 'a', books: [book], accounts: '{"alice": {}}' });
+    const { cursor } = writer;
+    expect(await readBooks(client, keys)).toEqual([{ symbol: 'BTCUSD', cursor, state: '{"a": 1}' }]);
+    expect(await readAccounts(client, keys)).toEqual({ cursor, state: '{"alice": {}}' });
+    await writer.append([{ topic: 'clock', payload: '{}' }], '3-0');
+    await writer.storeSnapshot({ inboxId: '3-0', state: 'b', books: [book] });
+    expect((await readBooks(client, keys))[0]?.cursor).toEqual(writer.cursor);
+    expect(await readAccounts(client, keys)).toEqual({ cursor, state: '{"alice": {}}' });
+  });
 
   it('keeps the last two, and the inbox from the older on', async () => {
     for (const id of ['1-0', '2-0', '3-0', '4-0']) await client.xadd(keys.inbox, id, 'clock', '{}');

@@ -7,6 +7,7 @@ import { InboxReader } from './inbox-reader.ts';
 import { partitionKeys } from './keys.ts';
 import { LogReader } from './reader.ts';
 import { readBooks } from './snapshots.ts';
+import { readTip } from './tip.ts';
 import { LogWriter } from './writer.ts';
 
 let cluster: TestRedisCluster;
@@ -33,16 +34,26 @@ describe('on a Redis Cluster', () => {
       const [input] = await inbox.read('0-0', 10, new AbortController().signal);
       inbox.close();
 
-      const writer = new LogWriter({ client, keys, writer: 'w', logicVersion: '1' });
+      const writer = new LogWriter({ client, keys, writer: 'w', logicVersion: '1', state: () => '{}' });
       expect((await writer.claim()).broken).toBe('start');
       await writer.openEpoch('start', '0-0', '{}');
       await writer.append([{ topic: 'clock', payload: '{"second":1}' }], input?.id ?? '');
+      await writer.verify();
+      const beside = new InboxReader(client, keys, writer);
+      expect(await beside.read('0-0', 10, new AbortController().signal)).toEqual([input]);
+      beside.close();
       await writer.storeSnapshot({
         inboxId: input?.id ?? '',
         state: '{}',
         books: [{ symbol: 'BTCUSD', state: '{"a":1}', isSynced: true }],
+        accounts: '{}',
       });
       expect(await readBooks(client, keys)).toEqual([{ symbol: 'BTCUSD', cursor: writer.cursor, state: '{"a":1}' }]);
+
+      // Its node is another process now, as far as anybody can tell.
+      await client.hset(keys.tip, 'runId', 'of-another-process');
+      await writer.verify();
+      expect([writer.repairs, (await readTip(client, keys))?.runId]).toEqual([1, writer.runId]);
 
       const abort = new AbortController();
       for await (const batch of new LogReader(client, keys).follow(

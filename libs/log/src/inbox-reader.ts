@@ -1,6 +1,7 @@
 import { DepthcastError } from '@depthcast/protocol';
 import { duplicateClient, isReplyError, type RedisClient, retryReads } from './connect.ts';
 import type { PartitionKeys } from './keys.ts';
+import { readProcessId } from './process-id.ts';
 
 export interface InboxEntry {
   readonly id: string;
@@ -11,44 +12,78 @@ export interface InboxEntry {
 const BLOCK_MS = 1_000;
 export const INBOX_START = '0-0';
 
+/** The part of LogWriter that says in which Redis process its log is. */
+export interface LogHolder {
+  readonly runId: string;
+  readonly repairs: number;
+  verify(): Promise<void>;
+}
+
 /**
  * Reads the inbox from a known id, over a connection of its own. After each read it makes sure that the entry at
  * the cursor still stands: if it was trimmed, inputs after it may have gone too, and only a snapshot helps.
+ *
+ * For a living writer (`holder`) it gives only what the Redis process that holds the log has, and what was asked for
+ * since its last repair: one of the two connections may find a new master before the other, and ids of one process
+ * mean nothing in another.
  */
 export class InboxReader {
-  readonly #client: RedisClient;
+  readonly #source: RedisClient;
+  #client: RedisClient;
   readonly #keys: PartitionKeys;
+  readonly #holder: LogHolder | undefined;
   #closed = false;
 
-  constructor(client: RedisClient, keys: PartitionKeys) {
+  constructor(client: RedisClient, keys: PartitionKeys, holder?: LogHolder) {
+    this.#source = client;
     this.#client = duplicateClient(client);
     this.#keys = keys;
+    this.#holder = holder;
   }
 
   /**
-   * The entries after `after`, at most `countMax`; empty after `blockMs` without any.
+   * The entries after `after`, at most `countMax`; empty after `blockMs` without any, and where the holder's log was
+   * repaired meanwhile: go on from where its repair says. They are the holder's at the moment this resolves: apply
+   * them before anything is awaited.
    *
-   * @throws DepthcastError `INBOX_TRIMMED`.
+   * @throws DepthcastError `INBOX_TRIMMED`; `FENCED` when the holder is.
    */
   async read(after: string, countMax: number, signal: AbortSignal, blockMs = BLOCK_MS): Promise<InboxEntry[]> {
     for (let waitMs = 20; ; waitMs = Math.min(waitMs * 2, 500)) {
       signal.throwIfAborted();
       if (this.#closed) throw new Error('this reader has been closed');
       try {
-        // Sent together and answered in order: the check runs after the read, in the same breath.
-        const [reply, held] = await Promise.all([
-          this.#client.xread('COUNT', countMax, 'BLOCK', blockMs, 'STREAMS', this.#keys.inbox, after),
-          after === INBOX_START ? undefined : this.#client.xrange(this.#keys.inbox, after, after),
-        ]);
-        if (held?.length === 0) throw trimmed(after);
-        const entries = (reply?.[0]?.[1] ?? []) as [string, string[]][];
-        return entries.map(([id, fields]) => ({ id, topic: fields[0] ?? '', payload: fields[1] ?? '' }));
+        const entries = await this.#readOnce(after, countMax, blockMs);
+        if (entries) return entries;
       } catch (error) {
         if (error instanceof DepthcastError) throw error;
         if (isReplyError(error) && /^(WRONGTYPE|ERR|NOPERM)/.test(error.message)) throw error;
       }
       await new Promise((resolve) => setTimeout(resolve, waitMs));
     }
+  }
+
+  /** Undefined where this connection leads to another Redis process than the holder's. */
+  async #readOnce(after: string, countMax: number, blockMs: number): Promise<InboxEntry[] | undefined> {
+    const { inbox } = this.#keys;
+    const holder = this.#holder;
+    const repairs = holder?.repairs;
+    // Sent together and answered in order: the checks run after the read, in the same breath.
+    const [reply, held, runId] = await Promise.all([
+      this.#client.xread('COUNT', countMax, 'BLOCK', blockMs, 'STREAMS', inbox, after),
+      after === INBOX_START ? undefined : this.#client.xrange(inbox, after, after),
+      holder && readProcessId(this.#client, this.#keys),
+    ]);
+    if (holder && holder.runId !== runId) await holder.verify();
+    if (holder && holder.repairs !== repairs) return [];
+    if (holder && holder.runId !== runId) {
+      this.#client.disconnect();
+      this.#client = duplicateClient(this.#source);
+      return undefined;
+    }
+    if (held?.length === 0) throw trimmed(after);
+    const entries = (reply?.[0]?.[1] ?? []) as [string, string[]][];
+    return entries.map(([id, fields]) => ({ id, topic: fields[0] ?? '', payload: fields[1] ?? '' }));
   }
 
   /**

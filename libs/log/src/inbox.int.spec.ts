@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { startRedis, TcpProxy, type TestRedis, until } from '@depthcast/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { connectRedis, type RedisClient } from './connect.ts';
-import { InboxProducer } from './inbox-producer.ts';
+import { InboxProducer, type InboxProducerOptions } from './inbox-producer.ts';
 import { compareInboxIds, INBOX_START, type InboxEntry, InboxReader } from './inbox-reader.ts';
 import { partitionKeys } from './keys.ts';
 
@@ -16,7 +16,8 @@ let client: RedisClient;
 const stop: (() => unknown)[] = [];
 
 beforeAll(async () => {
-  redis = await startRedis({ appendonly: true });
+  // Written at once, though not synced: a copy of its files is all that it has acknowledged.
+  redis = await startRedis({ appendonly: true, config: ['--appendfsync', 'no'] });
   client = connectRedis(redis.url);
 });
 afterAll(async () => {
@@ -29,6 +30,13 @@ beforeEach(async () => {
 afterEach(async () => {
   for (const each of stop.splice(0)) await each();
 });
+
+/** A producer that ends with its test: it would send again what it finds lost. */
+function produce(options: Partial<InboxProducerOptions> = {}): InboxProducer {
+  const producer = new InboxProducer({ client, keys, ...options });
+  stop.push(() => producer.close(0));
+  return producer;
+}
 
 async function stored(): Promise<{ src: string; seq: number; second: number }[]> {
   return (await client.xrange(keys.inbox, '-', '+')).map(([, fields]) => JSON.parse(fields[1] as string));
@@ -46,7 +54,7 @@ function applied(entries: readonly { src: string; seq: number; second: number }[
 
 describe('InboxProducer', () => {
   it('stamps src and seq, in order, one entry an input', async () => {
-    const producer = new InboxProducer({ client, keys, src: 'me' });
+    const producer = produce({ src: 'me' });
     for (let i = 1; i <= 1200; i++) expect(producer.push(clock(i))).toBe(true);
     await producer.flush();
     expect(await stored()).toEqual(
@@ -61,7 +69,7 @@ describe('InboxProducer', () => {
     stop.push(() => proxy.close());
     const through = connectRedis(proxy.url);
     stop.push(() => through.disconnect());
-    const producer = new InboxProducer({ client: through, keys });
+    const producer = produce({ client: through });
     // The first writes tell it which process this is, and Redis the script.
     producer.push(clock(0));
     await producer.flush();
@@ -78,7 +86,7 @@ describe('InboxProducer', () => {
   });
 
   it('goes on after an outage of Redis', async () => {
-    const producer = new InboxProducer({ client, keys });
+    const producer = produce();
     producer.push(clock(1));
     await producer.flush();
     await redis.kill();
@@ -91,9 +99,7 @@ describe('InboxProducer', () => {
 
   it('refuses what is beyond its bound, and says once when it has room again', async () => {
     let recovered = 0;
-    const producer = new InboxProducer({
-      client,
-      keys,
+    const producer = produce({
       queueInputsMax: 10,
       onRecovered: () => recovered++,
     });
@@ -108,7 +114,7 @@ describe('InboxProducer', () => {
 
   it('leaves the last fifth of the memory to whoever empties the inbox', async () => {
     const errors: string[] = [];
-    const producer = new InboxProducer({ client, keys, onError: (error) => errors.push(error.message) });
+    const producer = produce({ onError: (error) => errors.push(error.message) });
     producer.push(clock(1));
     await producer.flush();
     const used = Number(/used_memory:(\d+)/.exec(await client.info('memory'))?.[1]);
@@ -123,9 +129,7 @@ describe('InboxProducer', () => {
 
   it('adds nothing to an inbox that nobody reads', async () => {
     const errors: string[] = [];
-    const producer = new InboxProducer({
-      client,
-      keys,
+    const producer = produce({
       inboxEntriesMax: 3,
       onError: (error) => errors.push(error.message),
     });
@@ -164,7 +168,7 @@ describe('what InboxProducer keeps', () => {
   };
 
   it('is what a failover lost: it is sent again before anything newer, in its order', async () => {
-    const producer = new InboxProducer({ client, keys });
+    const producer = produce();
     await push(producer, 1, 2);
     const held = backup();
     await push(producer, 3, 4);
@@ -179,8 +183,19 @@ describe('what InboxProducer keeps', () => {
     expect(producer.retainedInputs).toBe(6);
   });
 
+  it('is sent again even by whoever has nothing more to send', async () => {
+    const producer = produce();
+    await push(producer, 1);
+    const held = backup();
+    await push(producer, 2, 3);
+    await failover(held);
+    expect(applied(await stored())).toEqual([1]);
+    await until(async () => (await stored()).length > 1);
+    expect(applied(await stored())).toEqual([1, 2, 3]);
+  });
+
   it('survives a second failover while it is being sent again', async () => {
-    const producer = new InboxProducer({ client, keys, inboxEntriesMax: 1_500 });
+    const producer = produce({ inboxEntriesMax: 1_500 });
     const empty = backup();
     const seconds = Array.from({ length: 1_400 }, (_, i) => i + 1);
     for (const second of seconds) producer.push(clock(second));
@@ -195,26 +210,89 @@ describe('what InboxProducer keeps', () => {
     expect(applied(await stored())).toEqual([...seconds, 1_401]);
   });
 
-  it('is at most so many inputs, of at most 5 s in which Redis answered', async () => {
+  it('is at most so many inputs, of at most 15 s in which Redis answered', async () => {
     const now = jest.spyOn(performance, 'now');
     stop.push(() => now.mockRestore());
     const at = (ms: number) => now.mockReturnValue(ms);
-    const producer = new InboxProducer({ client, keys, retainedInputsMax: 7 });
     at(0);
-    await push(producer, 1, 2, 3, 4, 5, 6, 7, 8, 9);
-    expect(producer.retainedInputs).toBe(7);
-    // Ten minutes without Redis age it by one second.
+    const few = produce({ retainedInputsMax: 7 });
+    await push(few, 1, 2, 3, 4, 5, 6, 7, 8, 9);
+    expect(few.retainedInputs).toBe(7);
+
+    const producer = produce();
+    await push(producer, 1, 2, 3, 4, 5);
+    // Ten minutes without Redis age them by one second.
     at(600_000);
-    await push(producer, 10);
-    expect(producer.retainedInputs).toBe(7);
-    for (let second = 601; second < 604; second++) {
+    await push(producer, 600);
+    for (let second = 601; second < 614; second++) {
       at(second * 1_000);
       await push(producer, second);
     }
-    expect(producer.retainedInputs).toBe(7);
-    at(604_000);
-    await push(producer, 604);
-    expect(producer.retainedInputs).toBe(5);
+    expect(producer.retainedInputs).toBe(19);
+    at(614_000);
+    await push(producer, 614);
+    expect(producer.retainedInputs).toBe(15);
+  });
+});
+
+describe('send', () => {
+  const inTime = { timeoutMs: 5_000 };
+  const soon = { timeoutMs: 100 };
+  const overloaded = (message: RegExp) =>
+    expect.objectContaining({ code: 'OVERLOADED', message: expect.stringMatching(message) });
+  const seconds = async () => applied(await stored());
+
+  it('resolves once the input is in the inbox', async () => {
+    const producer = produce();
+    await producer.send(clock(1), inTime);
+    expect(await seconds()).toEqual([1]);
+    await Promise.all([2, 3, 4].map((second) => producer.send(clock(second), inTime)));
+    expect(await seconds()).toEqual([1, 2, 3, 4]);
+  });
+
+  it('withdraws in time what has not been sent, and says so; says what it cannot know of the rest', async () => {
+    const producer = produce();
+    await producer.send(clock(1), inTime);
+    await redis.pause();
+    const sent = producer.send(clock(2), soon);
+    await new Promise(setImmediate);
+    const waiting = producer.send(clock(3), soon);
+    const pushed = producer.push(clock(4));
+    await expect(sent).rejects.toEqual(overloaded(/ in 100 ms: it may still be applied$/));
+    await expect(waiting).rejects.toEqual(overloaded(/ in 100 ms: it will not be applied$/));
+    expect([pushed, producer.queuedInputs]).toEqual([true, 2]);
+    await redis.resume();
+    await producer.flush();
+    expect(await seconds()).toEqual([1, 2, 4]);
+  });
+
+  it('knows that what Redis refused is not in the inbox, unless an earlier try may have got through', async () => {
+    const producer = produce({ inboxEntriesMax: 1 });
+    await producer.send(clock(1), inTime);
+    await expect(producer.send(clock(2), soon)).rejects.toEqual(overloaded(/it will not be applied$/));
+    expect(producer.queuedInputs).toBe(0);
+
+    const other = produce();
+    await other.send(clock(3), inTime);
+    await redis.kill();
+    await expect(other.send(clock(4), { timeoutMs: 500 })).rejects.toEqual(overloaded(/it may still be applied$/));
+    await redis.restart();
+    await other.flush();
+    expect((await seconds()).filter((second) => second !== 1)).toEqual([3, 4]);
+  });
+
+  it('takes nothing into a full queue, nor when it closes', async () => {
+    const producer = produce({ queueInputsMax: 1 });
+    const taken = producer.send(clock(1), inTime);
+    await expect(producer.send(clock(2), inTime)).rejects.toEqual(overloaded(/^1 inputs wait .* will not be applied$/));
+    await taken;
+    await redis.pause();
+    const last = producer.send(clock(3), inTime);
+    const closing = producer.close(50);
+    await expect(last).rejects.toEqual(overloaded(/^this process has ended: it may still be applied$/));
+    await closing;
+    await redis.resume();
+    await expect(producer.send(clock(4), inTime)).rejects.toEqual(overloaded(/closing.* will not be applied$/));
   });
 });
 

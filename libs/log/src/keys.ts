@@ -11,6 +11,8 @@ export interface PartitionKeys {
   readonly snapshot: string;
   /** String with a time to live: the engine that appends. For efficiency only; the fence is what makes it safe. */
   readonly leader: string;
+  /** String: every account's balances, positions and orders at a cursor. */
+  readonly accounts: string;
   /** String: one book at a cursor. */
   book(symbol: string): string;
 }
@@ -27,6 +29,7 @@ export function partitionKeys(partition = 0): PartitionKeys {
     tip: `${prefix}:tip`,
     snapshot: `${prefix}:snapshot`,
     leader: `${prefix}:leader`,
+    accounts: `${prefix}:accounts`,
     book: (symbol) => `${prefix}:book:${symbol}`,
   };
 }

@@ -25,7 +25,7 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   await client.flushall();
-  writer = new LogWriter({ client, keys, writer: 'w1', logicVersion: '1' });
+  writer = new LogWriter({ client, keys, writer: 'w1', logicVersion: '1', state: () => 'state' });
   await writer.claim();
   await writer.openEpoch('start', '0-0', '{}');
   reader = new LogReader(client, keys);

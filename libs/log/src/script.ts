@@ -8,8 +8,14 @@ export interface Script {
   readonly sha: string;
 }
 
+const known = new Map<string, Script>();
+/** Every script by its name: what plays Redis in the simulation has a twin of each. */
+export const scripts: ReadonlyMap<string, Script> = known;
+
 export function script(name: string, lua: string): Script {
-  return { name, lua, sha: createHash('sha1').update(lua).digest('hex') };
+  const made = { name, lua, sha: createHash('sha1').update(lua).digest('hex') };
+  known.set(name, made);
+  return made;
 }
 
 type Argument = string | number | Buffer;
@@ -28,4 +34,15 @@ export async function runScript(
     if (!isReplyError(error) || !error.message.startsWith('NOSCRIPT')) throw error;
     return client.eval(lua, keys.length, ...keys, ...args);
   }
+}
+
+/** Runs a script by text, in one step. */
+export function runText(
+  client: RedisClient,
+  { lua }: Script,
+  keys: readonly string[],
+  args: readonly Argument[],
+): Promise<unknown> {
+  // As a list: hundreds of thousands of arguments of one call would not fit the stack.
+  return client.call('EVAL', [lua, keys.length, ...keys, ...args]);
 }

@@ -17,6 +17,12 @@ export interface StoredBook {
   readonly state: string;
 }
 
+/** All accounts as of a cursor, for a reader that joins late. `state` is JSON of the market's accountsState(). */
+export interface StoredAccounts {
+  readonly cursor: Cursor;
+  readonly state: string;
+}
+
 /** The stored snapshots, newest first: none, one or two. */
 export async function readSnapshots(client: RedisClient, keys: PartitionKeys): Promise<StoredSnapshot[]> {
   const hash = await client.hgetall(keys.snapshot);
@@ -36,12 +42,14 @@ export async function readBooks(client: RedisClient, keys: PartitionKeys): Promi
   if (symbols.length === 0) return [];
   const values = await client.mget(symbols.map((symbol) => keys.book(symbol)));
   return symbols.flatMap((symbol, i) => {
-    const value = values[i];
-    // `<cursor> <state>`: the cursor is not the market's business, so it stands outside its JSON.
-    const space = value?.indexOf(' ') ?? -1;
-    const cursor = tryParseCursor(value?.slice(0, space) ?? '');
-    return value && cursor ? [{ symbol, cursor, state: value.slice(space + 1) }] : [];
+    const stored = decodeAtCursor(values[i]);
+    return stored ? [{ symbol, ...stored }] : [];
   });
+}
+
+/** The accounts as of the newest snapshot that had any; undefined before it. */
+export async function readAccounts(client: RedisClient, keys: PartitionKeys): Promise<StoredAccounts | undefined> {
+  return decodeAtCursor(await client.get(keys.accounts));
 }
 
 /**
@@ -56,6 +64,14 @@ export async function readUnsynced(
   return cursor && unsynced ? { cursor, symbols: JSON.parse(unsynced) as string[] } : undefined;
 }
 
-export function encodeBook(cursor: string, state: string): string {
+/** `<cursor> <state>`: the cursor is not the market's business, so it stands outside its JSON. */
+export function encodeAtCursor(cursor: string, state: string): string {
   return `${cursor} ${state}`;
+}
+
+function decodeAtCursor(value: string | null | undefined): { cursor: Cursor; state: string } | undefined {
+  if (!value) return undefined;
+  const space = value.indexOf(' ');
+  const cursor = tryParseCursor(value.slice(0, space));
+  return cursor ? { cursor, state: value.slice(space + 1) } : undefined;
 }

@@ -1,15 +1,18 @@
 import { type Cursor, DepthcastError, type LogEvent } from '@depthcast/protocol';
-import { Appender, fencedBy, type Position } from './appender.ts';
+import { Appender, fencedBy } from './appender.ts';
 import { isPassing, isReplyError, type RedisClient, retryReads } from './connect.ts';
 import type { PartitionKeys } from './keys.ts';
-import { runScript, type Script } from './script.ts';
-import { adopt } from './scripts/adopt.lua.ts';
+import type { Position } from './position.ts';
+import { readProcessId } from './process-id.ts';
+import type { Repair, Repaired } from './repair.ts';
+import { runScript, runText, type Script } from './script.ts';
 import { append } from './scripts/append.lua.ts';
 import { claim } from './scripts/claim.lua.ts';
 import { openEpoch } from './scripts/epoch.lua.ts';
+import { repair } from './scripts/repair.lua.ts';
 import { snapshot } from './scripts/snapshot.lua.ts';
 import { trim } from './scripts/trim.lua.ts';
-import { encodeBook } from './snapshots.ts';
+import { encodeAtCursor } from './snapshots.ts';
 import { pairs, readTip, type Tip, tipOf } from './tip.ts';
 
 const RETRY_MS_MAX = 500;
@@ -21,6 +24,14 @@ export interface WriterOptions {
   /** Unique to this process start. */
   readonly writer: string;
   readonly logicVersion: string;
+  /**
+   * The engine's state after the last batch handed to {@link LogWriter.append}, asked in the turn in which a repair
+   * gathers what it appends again. Without it, or where it gives undefined, nothing is repaired: another Redis process
+   * fences.
+   */
+  readonly state?: () => string | undefined;
+  /** Redis was another process, or had lost its last seconds, and holds again all that was handed over. */
+  readonly onRepaired?: (repaired: Repaired) => void;
   /** Ends the retries: what is under way is then left in doubt. */
   readonly signal?: AbortSignal;
   /** Told when a write's outcome was unknown, and of refusals that pass; for logs and counters. */
@@ -32,6 +43,8 @@ export interface SnapshotToStore {
   readonly state: string;
   /** `isSynced`: false when the book has a gap; who feeds it looks at this. */
   readonly books: readonly { symbol: string; state: string; isSynced: boolean }[];
+  /** JSON of the market's accounts, for readers that join late; without it what is stored stays. */
+  readonly accounts?: string;
 }
 
 /** What a claim found. */
@@ -51,6 +64,8 @@ export interface Claimed {
 export class LogWriter {
   readonly #options: WriterOptions;
   #appender: Appender;
+  #runId = '';
+  #repairs = 0;
 
   constructor(options: WriterOptions) {
     this.#options = options;
@@ -68,6 +83,16 @@ export class LogWriter {
     return this.#appender.position.inboxId;
   }
 
+  /** The Redis process that holds this log, as far as known here: what another one says is not to be mixed with it. */
+  get runId(): string {
+    return this.#runId;
+  }
+
+  /** Repairs so far. What was read of the inbox before the last one, or asked of it, counts no more. */
+  get repairs(): number {
+    return this.#repairs;
+  }
+
   /** CRC32 chained up to {@link cursor}. */
   get crc(): number {
     return this.#appender.position.crc;
@@ -82,6 +107,7 @@ export class LogWriter {
       string[],
     ];
     const tip = tipOf(pairs(reply[2]));
+    this.#runId = reply[0];
     if (!tip) return { tip, broken: 'start' };
     this.#appender = this.#appenderAt(tip);
     if (tip.runId !== reply[0]) return { tip, broken: 'redis_replaced' };
@@ -107,12 +133,15 @@ export class LogWriter {
     );
     const tip = await this.#tip();
     if (tip.writer !== writer) throw fencedBy(['FENCED', 'writer', writer, tip.writer]);
+    this.#runId = tip.runId;
     this.#appender = this.#appenderAt(tip);
     return this.cursor;
   }
 
   /**
-   * Appends the events of whole inputs, all or none. Two may be under way at once; a third waits.
+   * Appends the events of whole inputs, all or none. They take their place in the log at once; two appends are under
+   * way at a time and the rest waits, so ask for {@link room} before the next inputs are applied. All the appends of
+   * one read of the inbox must be made in one turn: between turns `state` is asked for.
    *
    * @param events at most {@link APPEND_ENTRIES_MAX}, better a batch of {@link BATCH_ENTRIES_MAX}; none is no call.
    * @param inboxId the input they end on.
@@ -122,35 +151,41 @@ export class LogWriter {
     return this.#appender.append(events, inboxId);
   }
 
+  /** Resolves once no append waits for its turn. @throws DepthcastError `FENCED`. */
+  room(): Promise<void> {
+    return this.#appender.room();
+  }
+
   /**
-   * Stores the state as of {@link cursor}, with the books, and lets go of the inbox behind the snapshot before.
+   * Makes sure that the Redis that answers now holds all that was appended, and repairs one that does not. For whoever
+   * meets another process elsewhere; every append finds it by itself.
+   *
+   * @throws DepthcastError `FENCED`.
+   */
+  verify(): Promise<void> {
+    return this.#appender.verify();
+  }
+
+  /**
+   * Stores the state as of {@link cursor}, with the books, and lets go of the inbox behind the snapshot before. Where
+   * a repair comes between, nothing of it is stored: the repair has stored the state itself, and `inboxId` may name an
+   * input that is no more.
    *
    * @throws DepthcastError `SNAPSHOT_REFUSED` when a newer one is stored.
    */
   async storeSnapshot(stored: SnapshotToStore): Promise<void> {
+    const repairs = this.#repairs;
     await this.#appender.idle();
-    const { keys, logicVersion } = this.#options;
-    const { epoch, term, offset } = this.#appender.position;
-    const symbols = stored.books.map((book) => book.symbol);
-    const unsynced = stored.books.filter((book) => !book.isSynced).map((book) => book.symbol);
-    const books = stored.books.map((book) => encodeBook(`${epoch}-${offset}`, book.state));
-    await this.#write(
-      snapshot,
-      [keys.snapshot, keys.tip, keys.inbox, ...symbols.map((symbol) => keys.book(symbol))],
-      [
-        epoch,
-        term,
-        offset,
-        stored.inboxId,
-        logicVersion,
-        stored.state,
-        JSON.stringify(symbols),
-        JSON.stringify(unsynced),
-        ...books,
-      ],
+    if (this.#repairs !== repairs) return;
+    try {
       // Storing the same cursor twice is answered OK, so a doubt is settled by sending again.
-      () => false,
-    );
+      await this.#write(snapshot, ...this.#snapshotCall(stored), () => false);
+    } catch (error) {
+      if (!(error instanceof DepthcastError)) throw error;
+      // Perhaps it was another Redis process, or one without its last seconds, that refused.
+      await this.#appender.verify();
+      if (this.#repairs === repairs) throw error;
+    }
   }
 
   /** Keeps at least the newest `lengthMax` entries and all that a recovery may need; drops what is older. */
@@ -159,6 +194,35 @@ export class LogWriter {
     const { term } = this.#appender.position;
     const reply = await this.#write(trim, [keys.log, keys.tip, keys.snapshot], [term, lengthMax], () => false);
     return Number(reply[1]);
+  }
+
+  #snapshotCall({ inboxId, state, books, accounts }: SnapshotToStore): [keys: string[], args: (string | number)[]] {
+    const { keys, logicVersion } = this.#options;
+    const { epoch, term, offset } = this.#appender.position;
+    const symbols = books.map((book) => book.symbol);
+    const unsynced = books.filter((book) => !book.isSynced).map((book) => book.symbol);
+    const texts = books.map((book) => book.state);
+    if (accounts !== undefined) texts.push(accounts);
+    return [
+      [
+        keys.snapshot,
+        keys.tip,
+        keys.inbox,
+        ...symbols.map((symbol) => keys.book(symbol)),
+        ...(accounts === undefined ? [] : [keys.accounts]),
+      ],
+      [
+        epoch,
+        term,
+        offset,
+        inboxId,
+        logicVersion,
+        state,
+        JSON.stringify(symbols),
+        JSON.stringify(unsynced),
+        ...texts.map((text) => encodeAtCursor(`${epoch}-${offset}`, text)),
+      ],
+    ];
   }
 
   /**
@@ -180,7 +244,6 @@ export class LogWriter {
         if (landed(tip)) return ['OK', String(tip.offset)];
         if (reply[0] === 'REFUSED')
           throw new DepthcastError('SNAPSHOT_REFUSED', `snapshot refused, ${reply.slice(1).join(', ')}`);
-        if (reply[1] === 'run-id' && (await this.#adopt(this.#appender.position))) continue;
         throw fencedBy(reply);
       } catch (error) {
         if (error instanceof DepthcastError || (isReplyError(error) && !isPassing(error))) throw error;
@@ -192,15 +255,6 @@ export class LogWriter {
     }
   }
 
-  /** Another Redis process: go on only if it holds exactly what this process holds in memory. */
-  async #adopt({ epoch, term, offset, crc, inboxId }: Position): Promise<boolean> {
-    const { client, keys, writer, signal } = this.#options;
-    const args = [epoch, term, offset, crc, writer, inboxId];
-    const run = () => runScript(client, adopt, [keys.log, keys.tip, keys.inbox], args);
-    const reply = (await retryReads(run, signal)) as string[];
-    return reply[0] === 'OK';
-  }
-
   async #tip(): Promise<Tip> {
     const { client, keys, signal } = this.#options;
     const tip = await retryReads(() => readTip(client, keys), signal);
@@ -208,12 +262,31 @@ export class LogWriter {
     return tip;
   }
 
+  #repair({ from, to, entries, state }: Repair): Promise<unknown> {
+    const { client, keys, writer, logicVersion } = this.#options;
+    const position = [from.epoch, from.term, from.offset, from.crc];
+    // By text: a new process does not know it, and to learn that once the arguments are megabytes is dear.
+    return runText(
+      client,
+      repair,
+      [keys.log, keys.tip, keys.snapshot],
+      [...position, writer, to.crc, logicVersion, state, ...entries],
+    );
+  }
+
   #appenderAt(position: Position): Appender {
-    const { client, keys, onDoubt } = this.#options;
+    const { client, keys, signal, onDoubt } = this.#options;
     return new Appender(position, {
       send: (args) => runScript(client, append, [keys.log, keys.tip], args),
       tip: () => this.#tip(),
-      adopt: (held) => this.#adopt(held),
+      runId: () => retryReads(() => readProcessId(client, keys), signal),
+      state: () => this.#options.state?.(),
+      repair: (missing) => this.#repair(missing),
+      onRepaired: (repaired, runId) => {
+        this.#runId = runId;
+        this.#repairs++;
+        this.#options.onRepaired?.(repaired);
+      },
       ...(onDoubt ? { onDoubt } : {}),
     });
   }
