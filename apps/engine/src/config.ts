@@ -1,3 +1,4 @@
+import { parseArgs } from 'node:util';
 import { DEFAULT_MARKET_OPTIONS, type MarketOptions, marketOptions } from '@depthcast/market';
 import { loadConfig, type Source, settings } from '@depthcast/ops';
 import { DepthcastError } from '@depthcast/protocol';
@@ -20,19 +21,47 @@ const schema = z.object({
 
 /** The engine's environment. */
 export interface EngineConfig extends z.output<typeof schema> {
-  /** The market's thresholds, each under its name in upper case: `wideSpreadBps` is WIDE_SPREAD_BPS. */
+  /** The market's options, each under its name in upper case: `wideSpreadBps` is WIDE_SPREAD_BPS. */
   readonly market: Partial<MarketOptions>;
 }
 
-/** @throws DepthcastError `CONFIG_INVALID` naming the variables, what they got and what they take. */
-export function readConfig(source: Source): EngineConfig {
-  const config = loadConfig(schema, source);
-  const market: Record<string, number> = {};
-  for (const option of Object.keys(DEFAULT_MARKET_OPTIONS)) {
+export const USAGE = `Usage: engine [options]
+
+  -h, --help              this text
+
+Environment:
+  REDIS_URL               redis://, rediss:// or redis+cluster:// (default redis://127.0.0.1:6379)
+  OPS_ADDR                HOST:PORT of /health, /ready and /metrics (default 127.0.0.1:9102)
+  LOG_LEVEL               fatal, error, warn, info, debug, trace or silent (default info)
+  LOG_BYTES_MAX           the log's share of Redis' memory; older entries go (default ${512 * MIB})
+  SNAPSHOT_EVERY_EVENTS   a snapshot is due after so many events (default 50000) ...
+  SNAPSHOT_EVERY_MS       ... or after so many ms (default 10000)
+  SHUTDOWN_MS             how long a shutdown may take (default 10000)
+  STOP_ON_STDIN_END       true: stop when stdin ends (default false)
+
+The market's, the same for every engine: another value is another logic, which takes over without comparing.
+${marketUsage()}
+Engines that find another one at work stand by, and take over when its lease ends.
+`;
+
+/**
+ * Reads the settings.
+ *
+ * @returns `undefined` when help was asked for.
+ * @throws DepthcastError `CONFIG_INVALID` naming the variables, what they got and what they take.
+ */
+export function readConfig(args: readonly string[], env: Source): EngineConfig | undefined {
+  if (parseOptions(args).help) return undefined;
+  return { ...loadConfig(schema, env), market: readMarket(env) };
+}
+
+function readMarket(env: Source): Partial<MarketOptions> {
+  const market: Record<string, number | string> = {};
+  for (const [option, preset] of Object.entries(DEFAULT_MARKET_OPTIONS)) {
     const variable = variableOf(option);
-    const text = source[variable];
+    const text = env[variable];
     if (text === undefined || text.trim() === '') continue;
-    const value = Number(text);
+    const value = typeof preset === 'string' ? text.trim() : Number(text);
     try {
       marketOptions({ [option]: value });
     } catch (error) {
@@ -44,10 +73,24 @@ export function readConfig(source: Source): EngineConfig {
     }
     market[option] = value;
   }
-  return { ...config, market };
+  return market as Partial<MarketOptions>;
+}
+
+function parseOptions(args: readonly string[]) {
+  try {
+    return parseArgs({ args: [...args], options: { help: { type: 'boolean', short: 'h' } } }).values;
+  } catch (error) {
+    throw new DepthcastError('CONFIG_INVALID', `${(error as Error).message} (see --help)`, { cause: error });
+  }
 }
 
 /** `wideSpreadBps` → `WIDE_SPREAD_BPS` */
 export function variableOf(option: string): string {
   return option.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase();
+}
+
+function marketUsage(): string {
+  return Object.entries(DEFAULT_MARKET_OPTIONS)
+    .map(([option, preset]) => `  ${variableOf(option)} (default ${preset})\n`)
+    .join('');
 }

@@ -1,17 +1,10 @@
-import {
-  BATCH_ENTRIES_MAX,
-  INBOX_START,
-  type InboxEntry,
-  InboxReader,
-  Lease,
-  LogWriter,
-  type PartitionKeys,
-  type RedisClient,
-} from '@depthcast/log';
-import { logicVersionOf, type Market, type MarketOptions, marketOptions } from '@depthcast/market';
-import { type Cursor, formatTsNs, type LogEvent } from '@depthcast/protocol';
+import { Lease, LogWriter, type PartitionKeys, type RedisClient } from '@depthcast/log';
+import { logicVersionOf, type MarketOptions, marketOptions } from '@depthcast/market';
+import { type Cursor, formatTsNs } from '@depthcast/protocol';
+import { ApplyLoop, type ApplyObserver } from './apply-loop.ts';
 import { LogTrimmer } from './log-trimmer.ts';
 import { type Recovered, recover } from './recover.ts';
+import { Standby, type StandbyObserver } from './standby.ts';
 
 export interface EngineLoopOptions {
   readonly client: RedisClient;
@@ -27,50 +20,47 @@ export interface EngineLoopOptions {
   readonly observer?: EngineObserver;
 }
 
-/** What happens in the loop, for logs and metrics. */
-export interface EngineObserver {
-  /** Another engine appends; this one waits for its lease to end. */
+/** What happens to an engine, for logs and metrics. */
+export interface EngineObserver extends StandbyObserver, ApplyObserver {
+  /** Another engine appends; this one stands by until its lease ends. */
   standby?(holder: string): void;
-  recovered?(recovered: Recovered, cursor: Cursor): void;
-  applied?(inputs: number, events: number, rejectedInputs: number): void;
-  /** An `anomaly` event is about to be appended. */
-  anomaly?(payload: string): void;
-  appended?(cursor: Cursor): void;
-  snapshotted?(cursor: Cursor, bytes: number, ms: number): void;
+  /** It appends from now on, `ms` after it got the lease. */
+  recovered?(recovered: Recovered, cursor: Cursor, ms: number): void;
   trimmed?(entries: number): void;
   doubt?(what: string, error: Error): void;
 }
 
-/** Inputs of one read: about 1,500 events, so one or two appends. */
-const READ_INPUTS_MAX = 500;
-
 /**
- * Inbox to log, for ever: read a batch, apply it, append what came out, while the next batch is being read. An append
- * ends on an input's boundary, so the tip always names an input whose events are all there.
+ * One engine's life: it stands by while another one appends, brings itself to the log's tip once it has the lease,
+ * then goes on from there with {@link ApplyLoop}.
  */
 export class EngineLoop {
   readonly #options: EngineLoopOptions;
+  readonly #market: MarketOptions;
   readonly #writer: LogWriter;
   readonly #trimmer: LogTrimmer;
+  readonly #standby: Standby;
+  readonly #lease: Lease;
   /** Ends what retries; aborted with run()'s signal, and whenever run() ends. */
   readonly #ending = new AbortController();
-  /** The last two appends, older first. */
-  #appending: [Promise<void>, Promise<void>] = [Promise.resolve(), Promise.resolve()];
-  #snapshotAt = 0;
-  #snapshotCursor = '';
-  #eventsSinceSnapshot = 0;
-  #inbox: InboxReader | undefined;
-  #failure: Error | undefined;
+  /** Ends the waiting for the lease: it is there, or the standby has found what nobody should append to. */
+  readonly #waiting = new AbortController();
+  #following: Promise<void> | undefined;
+  #applying: ApplyLoop | undefined;
 
   constructor(options: EngineLoopOptions) {
     this.#options = options;
     const { client, keys, writer, observer } = options;
+    this.#market = marketOptions(options.market);
     this.#writer = new LogWriter({
       client,
       keys,
       writer,
       logicVersion: logicVersionOf(options.market),
       signal: this.#ending.signal,
+      // Whoever was succeeded without noticing must not repair what its successor has done since.
+      state: () => (this.#lease.lapsed ? undefined : this.#applying?.state()),
+      onRepaired: (repaired) => this.#applying?.onRepaired(repaired),
       onDoubt: (what, error) => {
         if (error.message.startsWith('OOM')) this.#trimmer.onOutOfMemory();
         observer?.doubt?.(what, error);
@@ -83,134 +73,77 @@ export class EngineLoop {
       logBytesMax: options.logBytesMax,
       ...(observer?.trimmed ? { onTrimmed: (entries) => observer.trimmed?.(entries) } : {}),
     });
+    this.#standby = new Standby({ client, keys, market: this.#market, signal: this.#ending.signal, observer });
+    this.#lease = new Lease({ client, keys, id: writer, onStandby: (holder) => this.#onStandby(holder) });
   }
 
   /**
-   * Runs until `signal` aborts, then stores a last snapshot.
+   * Runs until `signal` aborts; an engine that appends then stores a last snapshot.
    *
    * @throws DepthcastError `FENCED`, `RECOVERY_MISMATCH` or `INBOX_TRIMMED`: the process must end.
    */
   async run(signal: AbortSignal): Promise<void> {
-    const { client, keys, observer } = this.#options;
     const end = () => this.#ending.abort();
     signal.addEventListener('abort', end, { once: true });
-    const trimming = this.#trimmer.run(this.#ending.signal);
-    const lease = new Lease({
-      client,
-      keys,
-      id: this.#options.writer,
-      ...(observer?.standby ? { onStandby: (holder) => observer.standby?.(holder) } : {}),
-    });
+    let trimming: Promise<void> | undefined;
     try {
-      await lease.acquire(signal);
-      const market = marketOptions(this.#options.market);
-      const recovered = await recover({ client, keys, writer: this.#writer, market, signal });
-      // Stored before anything is appended: from here on every output in the log is this version's own.
-      await this.#snapshot(recovered.market, recovered.inboxId);
+      await this.#acquire(signal);
+      const began = performance.now();
+      const recovered = await this.#takeOver();
+      trimming = this.#trimmer.run(this.#ending.signal);
+      const applying = this.#applyFrom(recovered, signal);
+      // Stored before anything is appended: from here on every output in the log is this version's own. What a
+      // standby goes on with is that already.
+      if (recovered.from !== 'standby') await applying.snapshot();
       await this.#announce(recovered);
-      observer?.recovered?.(recovered, this.#writer.cursor);
-      await this.#follow(recovered, signal);
+      this.#options.observer?.recovered?.(recovered, this.#writer.cursor, performance.now() - began);
+      await applying.run();
     } finally {
       end();
-      await lease.release();
+      this.#waiting.abort();
+      await this.#following;
+      await this.#lease.release();
       await trimming;
     }
   }
 
-  async #follow({ market, inboxId: start }: Recovered, signal: AbortSignal): Promise<void> {
-    const { client, keys } = this.#options;
-    const inbox = new InboxReader(client, keys);
-    this.#inbox = inbox;
-    // Ends the blocked read at once.
-    signal.addEventListener('abort', () => inbox.close(), { once: true });
-    let inboxId = start;
+  async #acquire(signal: AbortSignal): Promise<void> {
+    const waiting = this.#waiting;
     try {
-      while (!signal.aborted) {
-        const entries = await inbox.read(inboxId, READ_INPUTS_MAX, signal).catch((error) => {
-          if (signal.aborted) return [];
-          throw this.#failure ?? error;
-        });
-        if (entries.length > 0) inboxId = await this.#applyAll(market, entries, inboxId);
-        if (!this.#isSnapshotDue()) continue;
-        await this.#appended();
-        await this.#snapshot(market, inboxId);
-      }
-      await this.#appended();
-      await this.#snapshot(market, inboxId);
-    } finally {
-      inbox.close();
-      await this.#appended().catch(() => {});
+      await this.#lease.acquire(AbortSignal.any([signal, waiting.signal]));
+    } catch (error) {
+      throw waiting.signal.aborted ? waiting.signal.reason : error;
     }
+    waiting.signal.throwIfAborted();
+    waiting.abort();
+    await this.#following;
   }
 
-  /** @returns the id of the last input applied. */
-  async #applyAll(market: Market, entries: readonly InboxEntry[], before: string): Promise<string> {
-    const { observer } = this.#options;
-    let inboxId = before;
-    let events: LogEvent[] = [];
-    let eventCount = 0;
-    for (const entry of entries) {
-      const made = market.applyEntry(entry.topic, entry.payload);
-      if (events.length + made.length > BATCH_ENTRIES_MAX) {
-        await this.#append(events, inboxId);
-        events = [];
-      }
-      for (const event of made) {
-        if (event.topic.startsWith('anomaly:')) observer?.anomaly?.(event.payload);
-        events.push(event);
-      }
-      eventCount += made.length;
-      inboxId = entry.id;
-    }
-    await this.#append(events, inboxId);
-    observer?.applied?.(entries.length, eventCount, market.rejectedInputs);
-    return inboxId;
+  #onStandby(holder: string): void {
+    this.#options.observer?.standby?.(holder);
+    this.#following = this.#standby.follow(this.#waiting.signal).catch((error) => this.#waiting.abort(error));
   }
 
-  /** Starts this append once at most one is under way: the next batch is applied meanwhile. */
-  async #append(events: readonly LogEvent[], inboxId: string): Promise<void> {
-    if (events.length === 0) return;
-    const [older, newer] = this.#appending;
-    await older;
-    const appending = this.#writer.append(events, inboxId).then((cursor) => this.#options.observer?.appended?.(cursor));
-    // Whoever is fenced learns it at once, not when the next input comes.
-    appending.catch((error: Error) => {
-      this.#failure ??= error;
-      this.#inbox?.close();
-    });
-    this.#eventsSinceSnapshot += events.length;
-    this.#appending = [newer, appending];
+  async #takeOver(): Promise<Recovered> {
+    const { client, keys } = this.#options;
+    const claimed = await this.#writer.claim();
+    const ready = await this.#standby.takeOver(claimed);
+    if (ready) return ready;
+    const [writer, market, signal] = [this.#writer, this.#market, this.#ending.signal];
+    return recover({ client, keys, writer, market, signal }, claimed);
   }
 
-  async #appended(): Promise<void> {
-    await Promise.all(this.#appending);
+  #applyFrom({ market, inboxId }: Recovered, signal: AbortSignal): ApplyLoop {
+    const { client, keys, snapshotEveryMs, snapshotEveryEvents, observer } = this.#options;
+    const writer = this.#writer;
+    const options = { client, keys, writer, market, inboxId, snapshotEveryMs, snapshotEveryEvents, signal, observer };
+    this.#applying = new ApplyLoop(options);
+    return this.#applying;
   }
 
   async #announce({ market, inboxId, newEpoch }: Recovered): Promise<void> {
     const reason = newEpoch ?? 'takeover';
     const payload = `{"type":"engine","ts_ns":${formatTsNs(market.eventTimeUs)},"version":"${market.logicVersion}","reason":"${reason}"}`;
     await this.#writer.append([{ topic: 'engine', payload }], inboxId);
-  }
-
-  #isSnapshotDue(): boolean {
-    const { snapshotEveryMs, snapshotEveryEvents } = this.#options;
-    return Date.now() - this.#snapshotAt >= snapshotEveryMs || this.#eventsSinceSnapshot >= snapshotEveryEvents;
-  }
-
-  async #snapshot(market: Market, inboxId: string): Promise<void> {
-    // From the inbox' very beginning no recovery can tell whether something was trimmed: leave it soon.
-    this.#snapshotAt = inboxId === INBOX_START ? 0 : Date.now();
-    this.#eventsSinceSnapshot = 0;
-    const { epoch, offset } = this.#writer.cursor;
-    const cursor = `${epoch}-${offset}`;
-    if (cursor === this.#snapshotCursor) return;
-    const began = performance.now();
-    const state = market.snapshot();
-    const books = market
-      .books()
-      .map(({ symbol, book }) => ({ symbol, state: JSON.stringify(book), isSynced: book.status !== 'gap' }));
-    await this.#writer.storeSnapshot({ inboxId, state, books });
-    this.#snapshotCursor = cursor;
-    this.#options.observer?.snapshotted?.(this.#writer.cursor, state.length, performance.now() - began);
   }
 }

@@ -11,6 +11,11 @@ export class EngineMetrics {
   readonly #offset: Gauge;
   readonly #epoch: Gauge;
   readonly #snapshotSeconds: Histogram;
+  readonly #leads: Gauge;
+  readonly #lag: Gauge;
+  readonly #compared: Counter;
+  readonly #repairs: Counter;
+  readonly #reappended: Counter;
 
   constructor(registry: Metrics) {
     const registers = [registry];
@@ -42,6 +47,47 @@ export class EngineMetrics {
       buckets: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5],
       registers,
     });
+    this.#leads = new Gauge({
+      name: 'depthcast_engine_leads',
+      help: '1: this engine appends; 0: it stands by',
+      registers,
+    });
+    this.#lag = new Gauge({
+      name: 'depthcast_engine_standby_lag_entries',
+      help: 'Entries of the log that a standby has yet to compare',
+      registers,
+    });
+    this.#compared = new Counter({
+      name: 'depthcast_engine_standby_compared_events_total',
+      help: 'Events of a standby that were the same in the log, byte for byte',
+      registers,
+    });
+    this.#repairs = new Counter({
+      name: 'depthcast_engine_repairs_total',
+      help: 'Times Redis came back as another process and was given what it had lost',
+      registers,
+    });
+    this.#reappended = new Counter({
+      name: 'depthcast_engine_reappended_entries_total',
+      help: 'Entries that Redis had lost and was given again',
+      registers,
+    });
+  }
+
+  recovered(cursor: Cursor): void {
+    this.#leads.set(1);
+    this.#lag.set(0);
+    this.appended(cursor);
+  }
+
+  standbyLags(entries: number, comparedEvents: number): void {
+    this.#lag.set(entries);
+    this.#compared.inc(comparedEvents);
+  }
+
+  repaired(entries: number): void {
+    this.#repairs.inc();
+    this.#reappended.inc(entries);
   }
 
   applied(inputs: number, events: number, rejected: number): void {

@@ -12,7 +12,7 @@ import {
 } from '@nestjs/common';
 import type { Logger } from 'pino';
 import type { EngineConfig } from './config.ts';
-import { EngineLoop } from './engine-loop.ts';
+import { EngineLoop, type EngineObserver } from './engine-loop.ts';
 import { EngineMetrics } from './engine-metrics.ts';
 
 const CONFIG = Symbol('config');
@@ -53,41 +53,61 @@ class EngineService implements OnApplicationBootstrap, OnApplicationShutdown {
 
   async #run(): Promise<void> {
     await checkRedis(this.#client, { signal: this.#stop.signal });
+    const { config } = this;
     const loop = new EngineLoop({
       client: this.#client,
       keys: partitionKeys(),
       writer: randomUUID(),
-      logBytesMax: this.config.LOG_BYTES_MAX,
-      snapshotEveryMs: this.config.SNAPSHOT_EVERY_MS,
-      snapshotEveryEvents: this.config.SNAPSHOT_EVERY_EVENTS,
-      market: this.config.market,
-      observer: {
-        standby: (holder) => this.logger.info({ holder }, 'standing by: another engine appends'),
-        recovered: (recovered, cursor) => {
-          const { market, ...facts } = recovered;
-          this.logger.info(
-            {
-              ...facts,
-              symbols: market.books().length,
-              cursor: formatCursor(cursor),
-              logicVersion: market.logicVersion,
-            },
-            'recovered',
-          );
-          this.readiness.set('recovered', true);
-        },
-        applied: (inputs, events, rejected) => this.metrics.applied(inputs, events, rejected),
-        anomaly: (payload) => this.logger.warn({ anomaly: payload }, 'anomaly'),
-        appended: (cursor) => this.metrics.appended(cursor),
-        snapshotted: (cursor, bytes, ms) => {
-          this.metrics.snapshotted(ms);
-          this.logger.debug({ cursor: formatCursor(cursor), bytes, ms }, 'snapshot stored');
-        },
-        trimmed: (entries) => this.logger.debug({ entries }, 'log trimmed'),
-        doubt: (what, error) => this.#doubt(what, error),
-      },
+      logBytesMax: config.LOG_BYTES_MAX,
+      snapshotEveryMs: config.SNAPSHOT_EVERY_MS,
+      snapshotEveryEvents: config.SNAPSHOT_EVERY_EVENTS,
+      market: config.market,
+      observer: { ...this.#observeWaiting(), ...this.#observeApplying() },
     });
     await loop.run(this.#stop.signal);
+  }
+
+  /** Until it appends. */
+  #observeWaiting(): EngineObserver {
+    const { logger, readiness, metrics } = this;
+    return {
+      standby: (holder) => logger.info({ holder }, 'standing by: another engine appends'),
+      standbyFollows: (compares) => {
+        const how = compares ? 'compares its own events with the log' : 'another version writes the log';
+        logger.info({ compares }, `standby: ${how}`);
+        readiness.set('recovered', true, `standby, ${how}`);
+      },
+      standbyLags: (entries, comparedEvents) => metrics.standbyLags(entries, comparedEvents),
+      standbyBeginsAgain: (why) => logger.warn({ why }, 'standby: begins again from the newest snapshot'),
+      recovered: (recovered, cursor, ms) => {
+        const { market, ...facts } = recovered;
+        const symbols = market.books().length;
+        const at = formatCursor(cursor);
+        const tookMs = Math.round(ms);
+        logger.info({ ...facts, symbols, cursor: at, logicVersion: market.logicVersion, tookMs }, 'recovered');
+        readiness.set('recovered', true, 'appends');
+        metrics.recovered(cursor);
+      },
+    };
+  }
+
+  #observeApplying(): EngineObserver {
+    const { logger, metrics } = this;
+    return {
+      applied: (inputs, events, rejected) => metrics.applied(inputs, events, rejected),
+      anomaly: (payload) => logger.warn({ anomaly: payload }, 'anomaly'),
+      appended: (cursor) => metrics.appended(cursor),
+      snapshotted: (cursor, bytes, ms) => {
+        metrics.snapshotted(ms);
+        logger.debug({ cursor: formatCursor(cursor), bytes, ms }, 'snapshot stored');
+      },
+      trimmed: (entries) => logger.debug({ entries }, 'log trimmed'),
+      repaired: ({ reappended, inboxId }) => {
+        metrics.repaired(reappended);
+        logger.warn({ reappended, inboxId }, 'Redis is another process; it was given again what it had lost');
+      },
+      doubt: (what, error) => this.#doubt(what, error),
+    };
   }
 
   /** Redis away gives many of these; one line in a while tells as much. */

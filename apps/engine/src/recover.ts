@@ -1,10 +1,7 @@
 import {
-  compareInboxIds,
+  type Claimed,
   INBOX_START,
-  type InboxEntry,
-  InboxReader,
-  type LogEntry,
-  LogReader,
+  LogGapError,
   type LogWriter,
   type PartitionKeys,
   type RedisClient,
@@ -14,13 +11,16 @@ import {
   type Tip,
 } from '@depthcast/log';
 import { Market, type MarketOptions } from '@depthcast/market';
-import { type Cursor, cursorsEqual, DepthcastError, formatCursor, type LogEvent } from '@depthcast/protocol';
+import { DepthcastError } from '@depthcast/protocol';
+import { LogTurnError, Replica } from './replica.ts';
 
 /** State as of an input, ready to go on from the log's tip. */
 export interface Recovered {
   readonly market: Market;
   /** The last input that has been applied. */
   readonly inboxId: string;
+  /** What it was made from: the state that a standby had, a snapshot, the whole inbox, or nothing. */
+  readonly from: 'standby' | 'snapshot' | 'inbox' | 'nothing';
   /** Why a new epoch was opened; undefined when the old one goes on. */
   readonly newEpoch: string | undefined;
   readonly replayedInputs: number;
@@ -35,71 +35,90 @@ export interface RecoverOptions {
   readonly signal: AbortSignal;
 }
 
-const READ_ENTRIES_MAX = 1_000;
+/** What a replay begins with. */
+interface Base {
+  readonly from: 'snapshot' | 'inbox';
+  readonly at: Pick<StoredSnapshot, 'cursor' | 'inboxId'>;
+  readonly market: Market;
+  /** Why the epoch cannot go on from what the replay comes to. */
+  readonly doubt?: 'snapshot_unreadable';
+  /** Whether the log from there on is what this logic gives. */
+  readonly isComparable: boolean;
+}
 
 /**
- * Takes over the partition and brings the state to exactly where the log ends: the newest readable snapshot, then the
- * inbox up to the tip, every event compared with what the log holds. Where that continuity cannot be proven a new
- * epoch is opened instead, with its reason.
+ * Brings the state of a claimed partition to exactly where the log ends: the newest readable snapshot, then the inbox
+ * up to the tip, every event compared with what the log holds. Where that continuity cannot be proven a new epoch is
+ * opened instead, with its reason:
+ * - `start`: nothing was there;
+ * - `tip_lost`: a log without a tip;
+ * - `redis_replaced`: another Redis process, which may have lost what the one before it held;
+ * - `log_replaced`, `log_incomplete`: the log does not end at the tip, or has a gap before it;
+ * - `inbox_trimmed`: inputs between the snapshot and the tip are gone;
+ * - `snapshot_unreadable`: neither snapshot can be read, nor do the inbox and the log go back to the beginning.
  *
  * @throws DepthcastError `RECOVERY_MISMATCH` when the replay gives other events than the log holds: nothing has been
  *   appended, and nobody should append before a person has looked.
  */
-export async function recover(options: RecoverOptions): Promise<Recovered> {
-  const { client, keys, writer } = options;
-  const fresh = () => new Market(options.market);
-  const { tip, broken } = await writer.claim();
-  if (!tip) return start(options, fresh());
-
-  const snapshots = await retryReads(() => readSnapshots(client, keys));
-  const found = newestReadable(snapshots, tip, options.market);
-  if (!found) return openEpoch(writer, fresh(), INBOX_START, 'snapshot_unreadable', 0, 0);
-
-  const replay = new Replay(options, tip, found.snapshot, found.market);
-  // A replaced log holds other entries than the tip speaks of: there is nothing to compare with.
-  const compare = broken !== 'log_replaced' && sameLogic(found.snapshot, tip, found.market);
+export async function recover(options: RecoverOptions, { tip, broken }: Claimed): Promise<Recovered> {
+  const { client, keys, signal } = options;
+  if (!tip) return start(options);
+  const snapshots = await retryReads(() => readSnapshots(client, keys), signal);
+  const base = newestReadable(snapshots, tip, options.market) ?? (await beginning(options, tip));
+  const replica = new Replica({ ...options, ...base, holder: options.writer });
   try {
-    await replay.run(compare);
+    // A replaced log holds other entries than the tip speaks of: there is nothing to compare with.
+    const unproven = await bring(replica, tip, base.isComparable && broken !== 'log_replaced');
+    const reason = broken ?? unproven ?? base.doubt;
+    if (reason !== undefined) return await openEpoch(options, replica.market, tip.inboxId, reason, base.from, replica);
+    return recovered(replica.market, replica.inboxId, undefined, base.from, replica);
   } catch (error) {
     if (!(error instanceof DepthcastError) || error.code !== 'INBOX_TRIMMED') throw error;
-    // Inputs are missing. Whatever is still there is applied once more by (src, seq), and venues resync.
-    return openEpoch(writer, found.market, INBOX_START, 'inbox_trimmed', replay.inputs, replay.events);
+    // Whatever inputs are still there are applied once more, by (src, seq), and venues resync.
+    if (base.from === 'snapshot') {
+      return await openEpoch(options, replica.market, INBOX_START, 'inbox_trimmed', 'snapshot', replica);
+    }
+    return await openEpoch(options, new Market(options.market), INBOX_START, 'snapshot_unreadable', 'nothing');
+  } finally {
+    replica.close();
   }
-  if (broken) return openEpoch(writer, found.market, tip.inboxId, broken, replay.inputs, replay.events);
-  return {
-    market: found.market,
-    inboxId: replay.inboxId,
-    newEpoch: undefined,
-    replayedInputs: replay.inputs,
-    comparedEvents: replay.events,
-  };
+}
+
+/** @returns why continuity is not proven although the state is the tip's. */
+async function bring(replica: Replica, tip: Tip, isComparable: boolean): Promise<'log_incomplete' | undefined> {
+  try {
+    if (isComparable) await replica.compareUpTo(tip);
+    else await replica.applyUpTo(tip);
+    return undefined;
+  } catch (error) {
+    const isGap = error instanceof LogGapError;
+    if (!isGap && !(error instanceof LogTurnError)) throw error;
+    await replica.applyUpTo(tip);
+    return isGap ? 'log_incomplete' : undefined;
+  }
 }
 
 /**
  * No tip. With no log either, this is the first start, and whatever is in the inbox is new. A log without a tip has
  * been tampered with: which inputs it has seen nobody can say, so none of them is applied again.
  */
-async function start({ client, keys, writer }: RecoverOptions, market: Market): Promise<Recovered> {
-  const tampered = (await retryReads(() => client.exists(keys.log))) > 0;
-  if (!tampered) return openEpoch(writer, market, INBOX_START, 'start', 0, 0);
-  const [last] = await retryReads(() => client.xrevrange(keys.inbox, '+', '-', 'COUNT', 1));
-  return openEpoch(writer, market, last?.[0] ?? INBOX_START, 'tip_lost', 0, 0);
+async function start(options: RecoverOptions): Promise<Recovered> {
+  const { client, keys, signal } = options;
+  const market = new Market(options.market);
+  const tampered = (await retryReads(() => client.exists(keys.log), signal)) > 0;
+  if (!tampered) return openEpoch(options, market, INBOX_START, 'start', 'nothing');
+  const [last] = await retryReads(() => client.xrevrange(keys.inbox, '+', '-', 'COUNT', 1), signal);
+  return openEpoch(options, market, last?.[0] ?? INBOX_START, 'tip_lost', 'nothing');
 }
 
-/** Outputs are comparable within one logic version only. */
-function sameLogic(snapshot: StoredSnapshot, tip: Tip, { logicVersion }: Market): boolean {
-  return snapshot.logicVersion === logicVersion && tip.logicVersion === logicVersion;
-}
-
-function newestReadable(
-  snapshots: readonly StoredSnapshot[],
-  tip: Tip,
-  options: MarketOptions,
-): { snapshot: StoredSnapshot; market: Market } | undefined {
-  for (const snapshot of snapshots) {
-    if (snapshot.cursor.epoch !== tip.epoch || snapshot.cursor.offset > tip.offset) continue;
+function newestReadable(snapshots: readonly StoredSnapshot[], tip: Tip, options: MarketOptions): Base | undefined {
+  for (const at of snapshots) {
+    if (at.cursor.epoch !== tip.epoch || at.cursor.offset > tip.offset) continue;
     try {
-      return { snapshot, market: Market.restore(snapshot.state, options) };
+      const market = Market.restore(at.state, options);
+      // Outputs are comparable within one logic version only.
+      const isComparable = at.logicVersion === market.logicVersion && tip.logicVersion === market.logicVersion;
+      return { from: 'snapshot', at, market, isComparable };
     } catch {
       // An unreadable one: the older may do.
     }
@@ -107,99 +126,43 @@ function newestReadable(
   return undefined;
 }
 
+/**
+ * No snapshot: as long as no input has been let go of, the state is what all of them give. The log is what all of them
+ * gave if its epoch began with the first one; another began from a state that may have seen more, or less.
+ */
+async function beginning({ client, keys, signal, market: options }: RecoverOptions, tip: Tip): Promise<Base> {
+  const market = new Market(options);
+  const id = `${tip.epoch}-0`;
+  const [opening] = await retryReads(() => client.xrange(keys.log, id, id), signal);
+  const begun = opening?.[1][1]?.includes('"reason":"start"') === true;
+  return {
+    from: 'inbox',
+    at: { cursor: { epoch: tip.epoch, offset: 0 }, inboxId: INBOX_START },
+    market,
+    isComparable: begun && tip.logicVersion === market.logicVersion,
+    ...(begun ? {} : { doubt: 'snapshot_unreadable' }),
+  };
+}
+
 async function openEpoch(
-  writer: LogWriter,
+  { writer }: RecoverOptions,
   market: Market,
   inboxId: string,
   reason: string,
-  replayedInputs: number,
-  comparedEvents: number,
+  from: Recovered['from'],
+  replica?: Replica,
 ): Promise<Recovered> {
   await writer.openEpoch(reason, inboxId, market.snapshot());
-  return { market, inboxId, newEpoch: reason, replayedInputs, comparedEvents };
+  return recovered(market, inboxId, reason, from, replica);
 }
 
-/** Inputs from a snapshot to the tip, and beside them the log's entries from the same point. */
-class Replay {
-  inboxId: string;
-  inputs = 0;
-  events = 0;
-  readonly #options: RecoverOptions;
-  readonly #tip: Tip;
-  readonly #market: Market;
-  #cursor: Cursor;
-  #held: LogEntry[] = [];
-  #next = 0;
-
-  constructor(options: RecoverOptions, tip: Tip, snapshot: StoredSnapshot, market: Market) {
-    this.#options = options;
-    this.#tip = tip;
-    this.#market = market;
-    this.#cursor = snapshot.cursor;
-    this.inboxId = snapshot.inboxId;
-  }
-
-  async run(compare: boolean): Promise<void> {
-    const { client, keys, signal } = this.#options;
-    const reader = new LogReader(client, keys);
-    const inbox = new InboxReader(client, keys);
-    try {
-      if (this.inboxId === INBOX_START && this.#tip.inboxId !== INBOX_START) await inbox.assertWhole(signal);
-      while (compareInboxIds(this.inboxId, this.#tip.inboxId) < 0) {
-        const entries = await inbox.read(this.inboxId, READ_ENTRIES_MAX, signal, 1);
-        const wanted = entries.filter(({ id }) => compareInboxIds(id, this.#tip.inboxId) <= 0);
-        if (wanted.length === 0) throw inboxEnds(this.inboxId, this.#tip);
-        for (const entry of wanted) {
-          const events = this.#market.applyEntry(entry.topic, entry.payload);
-          this.inboxId = entry.id;
-          this.inputs++;
-          if (compare) for (const event of events) this.#compare(await this.#nextHeld(reader), event, entry);
-        }
-      }
-      // The tip may name an input that a failover lost after its events had been appended.
-      await inbox.assertHolds(this.inboxId, signal);
-      const surplus = compare ? await this.#nextHeld(reader) : undefined;
-      if (surplus) throw mismatch(surplus, undefined, this.inboxId);
-    } finally {
-      inbox.close();
-    }
-  }
-
-  #compare(held: LogEntry | undefined, event: LogEvent, input: InboxEntry): void {
-    this.events++;
-    if (held && held.topic === event.topic && held.payload.toString() === event.payload) return;
-    throw mismatch(held, event, input.id);
-  }
-
-  /** The next entry that an input gave rise to; the engine's own announcements are no input's. */
-  async #nextHeld(reader: LogReader): Promise<LogEntry | undefined> {
-    for (;;) {
-      if (this.#next === this.#held.length) {
-        const atTip = cursorsEqual(this.#cursor, { epoch: this.#tip.epoch, offset: this.#tip.offset });
-        this.#held = atTip ? [] : await reader.range(this.#cursor, READ_ENTRIES_MAX);
-        this.#next = 0;
-        if (this.#held.length === 0) return undefined;
-      }
-      const entry = this.#held[this.#next++] as LogEntry;
-      this.#cursor = { epoch: entry.epoch, offset: entry.offset };
-      if (entry.topic !== 'engine') return entry;
-    }
-  }
-}
-
-function inboxEnds(at: string, tip: Tip): DepthcastError {
-  return new DepthcastError(
-    'INBOX_TRIMMED',
-    `the inbox has nothing from ${at} to ${tip.inboxId}, which the log's tip names`,
-  );
-}
-
-function mismatch(held: LogEntry | undefined, event: LogEvent | undefined, inboxId: string): DepthcastError {
-  const at = held ? formatCursor(held) : 'the tip';
-  const logged = held ? `${held.topic} ${held.payload.toString().slice(0, 200)}` : 'nothing';
-  const replayed = event ? `${event.topic} ${event.payload.slice(0, 200)}` : 'nothing';
-  return new DepthcastError(
-    'RECOVERY_MISMATCH',
-    `input ${inboxId}: at ${at} the log holds ${logged}, the replay gives ${replayed}`,
-  );
+function recovered(
+  market: Market,
+  inboxId: string,
+  newEpoch: string | undefined,
+  from: Recovered['from'],
+  replica?: Replica,
+): Recovered {
+  const { appliedInputs = 0, comparedEvents = 0 } = replica ?? {};
+  return { market, inboxId, newEpoch, from, replayedInputs: appliedInputs, comparedEvents };
 }
