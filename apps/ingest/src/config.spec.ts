@@ -1,25 +1,27 @@
 import { describe, expect, it } from '@jest/globals';
-import { loadIngestConfig } from './config.ts';
+import { type IngestConfig, readConfig, USAGE } from './config.ts';
+
+const read = (env: Record<string, string>): IngestConfig => readConfig([], env) as IngestConfig;
 
 describe('the settings of ingest', () => {
   it('need nothing: three simulated symbols', () => {
-    expect(loadIngestConfig({})).toMatchObject({
+    expect(read({})).toMatchObject({
       SOURCE: 'simulator',
       SYMBOLS: ['BTCUSD', 'ETHUSD', 'ADAUSD'],
       OPS_ADDR: { host: '127.0.0.1', port: 9101 },
       REPLAY_SPEED: 1,
     });
-    expect(loadIngestConfig({ SOURCE: 'binance' }).SYMBOLS).toEqual(['BTCUSDT']);
+    expect(read({ SOURCE: 'binance' }).SYMBOLS).toEqual(['BTCUSDT']);
   });
 
   it('take symbols as people write them, once each', () => {
-    expect(loadIngestConfig({ SYMBOLS: 'btc/usd, ETHUSD ,,BTCUSD' }).SYMBOLS).toEqual(['BTCUSD', 'ETHUSD']);
+    expect(read({ SYMBOLS: 'btc/usd, ETHUSD ,,BTCUSD' }).SYMBOLS).toEqual(['BTCUSD', 'ETHUSD']);
   });
 
   it('take a speed, a tick and a step for replays', () => {
     const replay = { SOURCE: 'replay', REPLAY_FILE: 'x.gz', REPLAY_TICK: '0.01', REPLAY_STEP: '0.00001' };
-    expect(loadIngestConfig({ ...replay, REPLAY_SPEED: 'max' }).REPLAY_SPEED).toBe('max');
-    expect(loadIngestConfig({ ...replay, REPLAY_SPEED: '2.5' }).REPLAY_SPEED).toBe(2.5);
+    expect(read({ ...replay, REPLAY_SPEED: 'max' }).REPLAY_SPEED).toBe('max');
+    expect(read({ ...replay, REPLAY_SPEED: '2.5' }).REPLAY_SPEED).toBe(2.5);
   });
 
   it.each([
@@ -41,7 +43,7 @@ describe('the settings of ingest', () => {
   ])('name %s when it is %j, and what it takes', (name, value, takes, others) => {
     let error: unknown;
     try {
-      loadIngestConfig({ ...others, [name]: value });
+      read({ ...others, [name]: value });
     } catch (thrown) {
       error = thrown;
     }
@@ -50,5 +52,15 @@ describe('the settings of ingest', () => {
     expect(message).toMatch(new RegExp(`^${name}: got `));
     expect(message).toContain(takes);
     if (value !== '') expect(message).toContain(JSON.stringify(value));
+  });
+
+  it('are not options: --help names them all, and anything else is refused', () => {
+    expect(readConfig(['--help'], {})).toBeUndefined();
+    expect(readConfig(['-h'], { SOURCE: 'kraken' })).toBeUndefined();
+    for (const name of [...Object.keys(read({})), 'SIMULATOR_RATE', 'REPLAY_FILE', 'REPLAY_TICK', 'REPLAY_STEP']) {
+      expect(USAGE).toMatch(new RegExp(`^  ${name} {2,}\\S`, 'm'));
+    }
+    expect(() => readConfig(['--source', 'binance'], {})).toThrow("Unknown option '--source'");
+    expect(() => readConfig(['binance'], {})).toThrow('see --help');
   });
 });

@@ -1,3 +1,4 @@
+import { parseArgs } from 'node:util';
 import { loadConfig, type Source, settings } from '@depthcast/ops';
 import { DepthcastError, normalizeSymbol, Scale, SYMBOL_PATTERN } from '@depthcast/protocol';
 import { z } from 'zod';
@@ -5,6 +6,8 @@ import { z } from 'zod';
 const SYMBOLS_MAX = 1_000;
 const RATE_MAX = 50_000;
 const SPEED_MAX = 100_000;
+const BINANCE_WS_URL = 'wss://data-stream.binance.vision';
+const BINANCE_REST_URL = 'https://data-api.binance.vision';
 
 export const SOURCES = ['simulator', 'binance', 'replay'] as const;
 export type SourceName = (typeof SOURCES)[number];
@@ -20,10 +23,10 @@ const schema = z.object({
   REDIS_URL: settings.redisUrl('redis://127.0.0.1:6379'),
   SOURCE: settings.oneOf(SOURCES, 'simulator'),
   SYMBOLS: settings.list().optional(),
-  SIMULATOR_RATE: settings.integer({ min: 1, max: RATE_MAX, unit: 'updates/s over all symbols' }).optional(),
+  SIMULATOR_RATE: settings.integer({ min: 1, max: RATE_MAX, unit: 'orders/s over all symbols' }).optional(),
   SIMULATOR_SEED: settings.integer({ min: 0, max: Number.MAX_SAFE_INTEGER, default: 1 }),
-  BINANCE_WS_URL: settings.url(['ws', 'wss'], 'wss://data-stream.binance.vision'),
-  BINANCE_REST_URL: settings.url(['http', 'https'], 'https://data-api.binance.vision'),
+  BINANCE_WS_URL: settings.url(['ws', 'wss'], BINANCE_WS_URL),
+  BINANCE_REST_URL: settings.url(['http', 'https'], BINANCE_REST_URL),
   STALL_MS: settings.integer({ min: 100, max: 3_600_000, default: 15_000, unit: 'ms' }),
   REPLAY_FILE: z.string({ error: 'the path of a capture' }).optional(),
   REPLAY_SPEED: replaySpeed(),
@@ -41,9 +44,39 @@ export interface IngestConfig extends Omit<Settings, 'SYMBOLS'> {
   readonly SYMBOLS: readonly string[];
 }
 
-/** @throws DepthcastError `CONFIG_INVALID` naming the variables, what they got and what they take. */
-export function loadIngestConfig(source: Source): IngestConfig {
-  const config = loadConfig(schema, source);
+export const USAGE = `Usage: ingest [options]
+
+  -h, --help         this text
+
+Environment:
+  REDIS_URL          redis://, rediss:// or redis+cluster:// (redis://127.0.0.1:6379)
+  SOURCE             simulator, binance or replay (simulator)
+  SYMBOLS            divided by commas (BTCUSD,ETHUSD,ADAUSD; binance: BTCUSDT; replay: the capture's)
+  SIMULATOR_RATE     orders, cancels and amends a second over all symbols, 1 to ${RATE_MAX}
+                     (a few of each symbol every 300 ms)
+  SIMULATOR_SEED     another number makes another market (1)
+  BINANCE_WS_URL     (${BINANCE_WS_URL})
+  BINANCE_REST_URL   (${BINANCE_REST_URL})
+  STALL_MS           silence after which Binance is connected to again (15000)
+  REPLAY_FILE        a capture of Binance's streams, plain or gzip
+  REPLAY_SPEED       a factor, or max (1)
+  REPLAY_TICK        smallest price increment (one unit in the last decimal that the capture writes)
+  REPLAY_STEP        smallest size increment (the same)
+  OPS_ADDR           where /health, /ready and /metrics are (127.0.0.1:9101)
+  LOG_LEVEL          fatal, error, warn, info, debug, trace or silent (info)
+  SHUTDOWN_MS        how long a shutdown may take (10000)
+  STOP_ON_STDIN_END  true: stop when stdin ends (false)
+`;
+
+/**
+ * Reads the settings. All of them stand in the environment.
+ *
+ * @returns `undefined` when help was asked for.
+ * @throws DepthcastError `CONFIG_INVALID` naming the variables, what they got and what they take.
+ */
+export function readConfig(args: readonly string[], env: Source): IngestConfig | undefined {
+  if (asksForHelp(args)) return undefined;
+  const config = loadConfig(schema, env);
   if (config.SOURCE === 'replay' && config.REPLAY_FILE === undefined) {
     throw new DepthcastError('CONFIG_INVALID', 'REPLAY_FILE: got nothing, takes the path of a capture (SOURCE=replay)');
   }
@@ -56,6 +89,14 @@ export function loadIngestConfig(source: Source): IngestConfig {
     throw new DepthcastError('CONFIG_INVALID', `SYMBOLS: got ${got}, takes at most ${SYMBOLS_MAX} ${takes}`);
   }
   return { ...config, SYMBOLS: symbols };
+}
+
+function asksForHelp(args: readonly string[]): boolean {
+  try {
+    return parseArgs({ args: [...args], options: { help: { type: 'boolean', short: 'h' } } }).values.help === true;
+  } catch (error) {
+    throw new DepthcastError('CONFIG_INVALID', `${(error as Error).message} (see --help)`, { cause: error });
+  }
 }
 
 function replaySpeed() {

@@ -2,7 +2,7 @@ import { createLogger, startApp } from '@depthcast/ops';
 import { startRedis, type TestRedis, until } from '@depthcast/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { loadIngestConfig } from './config.ts';
+import { type IngestConfig, readConfig } from './config.ts';
 import { ingestModule } from './ingest.module.ts';
 
 const INBOX = 'depthcast:{0}:inbox';
@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterAll(async () => redis.stop());
 
 async function boot(settings: Record<string, string>): Promise<NestFastifyApplication> {
-  const config = loadIngestConfig({ REDIS_URL: redis.url, OPS_ADDR: '127.0.0.1:0', ...settings });
+  const config = readConfig([], { REDIS_URL: redis.url, OPS_ADDR: '127.0.0.1:0', ...settings }) as IngestConfig;
   const logger = createLogger('ingest', 'silent');
   return startApp({ name: 'ingest', module: ingestModule(config, logger), addr: config.OPS_ADDR, logger });
 }
@@ -28,20 +28,16 @@ describe('ingest, over a real Redis', () => {
   it('writes what the simulator gives, in order, and ends with the news that its feeds are down', async () => {
     const app = await boot({ SIMULATOR_RATE: '2000', SYMBOLS: 'BTCUSD,ETHUSD' });
     const client = redis.client();
-    await until(async () => (await client.xlen(INBOX)) > 1_000);
+    await until(async () => (await client.xlen(INBOX)) > 3_000);
     expect((await app.inject('/ready')).statusCode).toBe(200);
     const metrics = (await app.inject('/metrics')).body;
-    expect(metrics).toMatch(/depthcast_ingest_inputs_total\{venue="simulator",type="depth",app="ingest"\} [1-9]/);
+    expect(metrics).toMatch(/depthcast_ingest_inputs_total\{venue="simulator",type="order",app="ingest"\} [1-9]/);
     expect(metrics).toMatch(/depthcast_ingest_queue_inputs\{app="ingest"\} \d/);
     await app.close();
     const all = await entries();
     expect(all.map(({ input }) => input.seq)).toEqual(all.map((_, i) => i + 1));
     expect(new Set(all.map(({ input }) => input.src)).size).toBe(1);
-    expect(all.slice(0, 3).map(({ topic }) => topic)).toEqual([
-      'symbol:BTCUSD',
-      'feed:BTCUSD',
-      'depth_snapshot:BTCUSD',
-    ]);
+    expect(all.slice(0, 3).map(({ topic }) => topic)).toEqual(['symbol:BTCUSD', 'feed:BTCUSD', 'order:BTCUSD']);
     for (const { topic, input } of all.slice(-2)) {
       expect(topic).toMatch(/^feed:/);
       expect(input).toMatchObject({ status: 'down', reason: 'ingest stopped' });
@@ -51,11 +47,11 @@ describe('ingest, over a real Redis', () => {
   it('goes on through an outage of Redis, and loses nothing that fits its queue', async () => {
     await redis.client().flushall();
     const app = await boot({ SIMULATOR_RATE: '500', SYMBOLS: 'BTCUSD' });
-    await until(async () => (await redis.client().xlen(INBOX)) > 50);
+    await until(async () => (await redis.client().xlen(INBOX)) > 1_000);
     await redis.pause();
     await new Promise((resolve) => setTimeout(resolve, 500));
     await redis.resume();
-    await until(async () => (await redis.client().xlen(INBOX)) > 500);
+    await until(async () => (await redis.client().xlen(INBOX)) > 2_000);
     await app.close();
     const seqs = new Set((await entries()).map(({ input }) => input.seq as number));
     expect([...seqs].sort((a, b) => a - b)).toEqual(Array.from(seqs, (_, i) => i + 1));
@@ -66,13 +62,13 @@ describe('ingest, over a real Redis', () => {
     await client.flushall();
     await client.hset('depthcast:{0}:tip', { epoch: 1_000, ordinal: 0, offset: 5 });
     const app = await boot({ SYMBOLS: 'BTCUSD' });
-    const snapshots = async (): Promise<number> =>
-      (await entries()).filter(({ topic }) => topic === 'depth_snapshot:BTCUSD').length;
-    await until(async () => (await snapshots()) === 1);
+    const begun = async (): Promise<number> =>
+      (await entries()).filter(({ topic, input }) => topic === 'feed:BTCUSD' && input.status === 'up').length;
+    await until(async () => (await begun()) === 1);
     await new Promise((resolve) => setTimeout(resolve, 1_200));
-    expect(await snapshots()).toBe(1);
+    expect(await begun()).toBe(1);
     await client.hset('depthcast:{0}:tip', { epoch: 2_000 });
-    await until(async () => (await snapshots()) === 2);
+    await until(async () => (await begun()) === 2);
     await app.close();
     expect((await entries()).some(({ input }) => input.reason === 'new epoch')).toBe(true);
   });

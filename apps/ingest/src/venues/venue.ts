@@ -9,6 +9,8 @@ import type { Observable } from 'rxjs';
  *   the source does not flow yet;
  * - `depth` and `depth_snapshot` carry the venue's own update ids and are passed on in the order received: who
  *   decides whether they join is the engine;
+ * - a venue of `matched` symbols sends orders instead, `order`, `amend` and `cancel` without an account, and all that
+ *   rest after each `feed` up, which empties the book of them; what became of them the engine alone knows;
  * - whoever loses sight of the source says `feed` down at once, and `feed` up when it flows again;
  * - `clock` comes with each whole second, but not before every symbol has been defined and its feed been told of: a book
  *   of before the start would look alive;
@@ -25,8 +27,8 @@ export interface Venue {
    */
   inputs(): Observable<UnstampedInput>;
   /**
-   * Sends the symbols' definitions again and starts every book anew, from a new snapshot: the log lost what it knew,
-   * or we had to drop inputs. Synchronous up to `feed` up. Before the subscription it does nothing.
+   * Sends the symbols' definitions again and starts every book anew, from a new snapshot or the orders that rest: the
+   * log lost what it knew, or we had to drop inputs. Synchronous up to `feed` up. Before the subscription it does nothing.
    *
    * @param reason for operators; at most 200 characters.
    * @param only these symbols; all without it.

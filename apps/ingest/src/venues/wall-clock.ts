@@ -9,6 +9,21 @@ export function wallClockUs(): number {
 }
 
 /**
+ * Wall time in whole microseconds for who keeps to a schedule. It does not stand still when the machine's clock is set
+ * back; it jumps when the clock is set forward, or when the machine has slept.
+ */
+export class SteadyClock {
+  /** Of wall time to the monotonic clock, which is adjusted with it but never set. */
+  #offsetMs = Date.now() - performance.now();
+
+  nowUs(): number {
+    const aheadMs = Date.now() - performance.now() - this.#offsetMs;
+    if (aheadMs > SECOND_MS) this.#offsetMs += aheadMs;
+    return Math.floor((this.#offsetMs + performance.now()) * 1_000);
+  }
+}
+
+/**
  * One `clock` input with each whole second of this machine's clock. Seconds that a stalled process slept through are
  * not made up: event time may jump forward.
  */

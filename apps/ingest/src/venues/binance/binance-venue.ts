@@ -15,6 +15,7 @@ import { SnapshotFetcher } from './snapshot-fetcher.ts';
 import { type ConnectionPlan, planConnections } from './streams.ts';
 import { type Transport, type TransportEvent, transport } from './transport.ts';
 
+const UNTRADED_SHOWN_MAX = 20;
 const NOT_CONNECTED = 'not connected yet';
 const DEFINITIONS_BACKOFF: BackoffOptions = { baseMs: 500, capMs: 30_000 };
 
@@ -99,6 +100,13 @@ export class BinanceVenue implements Venue {
       this.#followed.set(market.symbol, this.#follow(market, subscriber));
       subscriber.next(symbolInput(market, nowUs));
       subscriber.next(feedInput(market.symbol, 'down', NOT_CONNECTED, nowUs));
+    }
+    const untraded = markets.filter(({ trading }) => trading === undefined).map(({ symbol }) => symbol);
+    if (untraded.length > 0) {
+      this.#options.report.info('no paper orders: exchangeInfo lacks their rules', {
+        count: untraded.length,
+        symbols: untraded.slice(0, UNTRADED_SHOWN_MAX),
+      });
     }
     subscriber.add(wallClockSeconds().subscribe((clock) => subscriber.next(clock)));
     for (const plan of planConnections(this.#options.wsUrl, markets)) subscriber.add(this.#connect(plan, subscriber));

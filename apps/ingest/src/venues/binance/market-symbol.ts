@@ -1,4 +1,4 @@
-import { type DepthRule, Scale } from '@depthcast/protocol';
+import { type DepthRule, Scale, type TradingRules } from '@depthcast/protocol';
 import type { SymbolInput } from '../venue.ts';
 
 /** One symbol of Binance's as we trade it: how it is called on both sides, and what its numbers are multiples of. */
@@ -10,17 +10,26 @@ export interface MarketSymbol {
   readonly rule: DepthRule;
   readonly prices: Scale;
   readonly sizes: Scale;
+  /** What orders must fit; a symbol without takes none. */
+  readonly trading: TradingRules | undefined;
   /** The newest time the venue has stated for this symbol, µs; 0 before the first. */
   lastEventUs: number;
 }
 
-export function marketSymbol(venueSymbol: string, rule: DepthRule, tick: string, step: string): MarketSymbol {
+export function marketSymbol(
+  venueSymbol: string,
+  rule: DepthRule,
+  tick: string,
+  step: string,
+  trading?: TradingRules,
+): MarketSymbol {
   return {
     symbol: rule === 'usdm' ? `${venueSymbol}.P` : venueSymbol,
     venueSymbol,
     rule,
     prices: Scale.ofStep(tick),
     sizes: Scale.ofStep(step),
+    trading,
     lastEventUs: 0,
   };
 }
@@ -34,6 +43,7 @@ export function symbolInput(market: MarketSymbol, tsRecvUs: number): SymbolInput
     step: market.sizes.step,
     depthRule: market.rule,
     quotes: true,
+    ...(market.trading && { trading: market.trading }),
     tsRecvUs,
   };
 }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DepthcastError, Scale } from '@depthcast/protocol';
 import { asMalformed } from './malformed-message.ts';
 import { type MarketSymbol, marketSymbol } from './market-symbol.ts';
+import { type ExchangeInfoSymbol, filterOf, tradingRules } from './trading-rules.ts';
 import { WeightBudget } from './weight-budget.ts';
 
 const TIMEOUT_MS = 10_000;
@@ -54,7 +55,7 @@ export class BinanceRest {
   }
 
   /**
-   * Tick and step of each symbol, in the order asked for.
+   * Tick, step and trading rules of each symbol, in the order asked for.
    *
    * @throws DepthcastError `CONFIG_INVALID` naming a symbol that does not exist; anything else may pass.
    */
@@ -107,26 +108,19 @@ function retryAfterMs(header: string | null): number {
   return header !== null && /^\d{1,7}$/.test(header) ? Number(header) * 1_000 : RETRY_AFTER_MS;
 }
 
-interface ExchangeInfo {
-  readonly symbols: {
-    readonly symbol: string;
-    readonly baseAssetPrecision: number;
-    readonly filters: Record<string, string>[];
-  }[];
-}
-
 /**
  * The size step is the asset's own precision and not LOT_SIZE: that filter binds new orders only, and resting ones
  * need not be multiples of it (the recorded capture has `25.42618900` where LOT_SIZE says 0.00001).
  */
 function readExchangeInfo(text: string, venueSymbols: readonly string[]): MarketSymbol[] {
   try {
-    const { symbols } = JSON.parse(text) as ExchangeInfo;
+    const { symbols } = JSON.parse(text) as { symbols: readonly ExchangeInfoSymbol[] };
     return venueSymbols.map((venueSymbol) => {
       const entry = symbols.find(({ symbol }) => symbol === venueSymbol);
-      const tick = entry?.filters.find((filter) => filter.filterType === 'PRICE_FILTER')?.tickSize;
-      if (!entry || tick === undefined) throw new TypeError(`no tick of ${venueSymbol}`);
-      return marketSymbol(venueSymbol, 'spot', tick, Scale.ofDecimals(entry.baseAssetPrecision).step);
+      const tick = entry && filterOf(entry, 'PRICE_FILTER').tickSize;
+      if (!entry || typeof tick !== 'string') throw new TypeError(`no tick of ${venueSymbol}`);
+      const sizes = Scale.ofDecimals(entry.baseAssetPrecision);
+      return marketSymbol(venueSymbol, 'spot', tick, sizes.step, tradingRules(entry, sizes));
     });
   } catch (error) {
     throw asMalformed('exchange-info', error);

@@ -1,5 +1,6 @@
-import { DepthcastError, type DepthRule, SYMBOL_PATTERN } from '@depthcast/protocol';
+import { DepthcastError, type DepthRule, Scale, SYMBOL_PATTERN } from '@depthcast/protocol';
 import { type MarketSymbol, marketSymbol } from '../binance/market-symbol.ts';
+import { loosestTrading } from '../trading.ts';
 import { captureLines, parseCaptureLine } from './capture.ts';
 
 const PROBE_LINES_MAX = 10_000;
@@ -51,7 +52,10 @@ function marketOf(text: string, tick?: string, step?: string): MarketSymbol | un
   const level = levelsOf(data?.b)[0] ?? levelsOf(data?.a)[0];
   if (!data || typeof data.s !== 'string' || !SYMBOL_PATTERN.test(data.s) || !level) return undefined;
   const rule: DepthRule = data.pu === undefined ? 'spot' : 'usdm';
-  return marketSymbol(data.s, rule, tick ?? stepOfText(String(level[0])), step ?? stepOfText(String(level[1])));
+  const sizeStep = step ?? stepOfText(String(level[1]));
+  // A capture does not say what orders must fit, so paper orders on it may be anything the book can show.
+  const trading = loosestTrading(data.s, Scale.ofStep(sizeStep));
+  return marketSymbol(data.s, rule, tick ?? stepOfText(String(level[0])), sizeStep, trading);
 }
 
 function depthMessageOf(text: string): DepthMessage | undefined {

@@ -111,6 +111,15 @@ describe('a replay', () => {
     ]);
   });
 
+  it('takes paper orders of any size that its book can show, in the assets of its symbol', async () => {
+    const { report, probe } = await replay(await capture('traded', LINES.join('\n')), { step: '0.001' });
+    await until(() => report.summary);
+    expect(probe.inputs[0]).toMatchObject({
+      type: 'symbol',
+      trading: { baseAsset: 'BTC', quoteAsset: 'USDT', lot: '0.001', minQty: '0.001', minNotional: '0' },
+    });
+  });
+
   it('counts what is malformed and goes on', async () => {
     const [first, second, ...rest] = LINES;
     const bad = ['garbage', '1723161254000000000 {"stream":"btcusdt@depth', `${at(100, { u: 1 })}`, '12 {}'];

@@ -1,35 +1,36 @@
+const US_PER_SECOND = 1_000_000;
 /** After a stall longer than this, what was owed for the rest of it is forgotten. */
-const CATCH_UP_MS_MAX = 100;
+const CATCH_UP_US_MAX = 100_000;
 
 /**
- * How many updates are owed at any moment for an even rate, without drift: the n-th is due n / rate after the start,
- * whenever timers really fire. A stalled process does not flood the log afterwards: at most 100 ms are made up.
+ * When each of an even sequence of things is due, without drift: the n-th at n / rate after the start, whenever timers
+ * really fire. A stalled process does not flood the log afterwards: at most 100 ms are made up.
  *
- * Knows no clock: time is an argument, milliseconds of any monotonic clock.
+ * Knows no clock: time is an argument, in whole microseconds.
  */
 export class Pacer {
-  readonly #perMs: number;
-  #startMs: number;
+  readonly #ratePerSecond: number;
+  #startUs: number;
   #paid = 0;
 
-  /** @param ratePerSecond updates a second, above 0. */
-  constructor(ratePerSecond: number, nowMs: number) {
-    this.#perMs = ratePerSecond / 1_000;
-    this.#startMs = nowMs;
+  /** @param ratePerSecond above 0. */
+  constructor(ratePerSecond: number, startUs: number) {
+    this.#ratePerSecond = ratePerSecond;
+    this.#startUs = startUs;
   }
 
-  /** The updates due by now that have not been taken yet; taking them pays for them. */
-  take(nowMs: number): number {
-    const behindMs = nowMs - this.nextDueMs();
-    if (behindMs > CATCH_UP_MS_MAX) this.#startMs += behindMs - CATCH_UP_MS_MAX;
-    const owed = Math.floor((nowMs - this.#startMs) * this.#perMs) - this.#paid;
-    if (owed <= 0) return 0;
-    this.#paid += owed;
-    return owed;
+  /** When the next one is due. */
+  get nextDueUs(): number {
+    return this.#startUs + Math.round(((this.#paid + 1) * US_PER_SECOND) / this.#ratePerSecond);
   }
 
-  /** When the next update is due. */
-  nextDueMs(): number {
-    return this.#startMs + (this.#paid + 1) / this.#perMs;
+  /** The next one has been done. */
+  pay(): void {
+    this.#paid++;
+  }
+
+  /** To be called before what is due by `nowUs` is done. */
+  skipStall(nowUs: number): void {
+    this.#startUs += Math.max(0, nowUs - this.nextDueUs - CATCH_UP_US_MAX);
   }
 }

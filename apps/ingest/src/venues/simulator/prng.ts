@@ -41,9 +41,9 @@ export class Prng {
     return (this.unit() + this.unit() + this.unit() + this.unit() - 2) * 1.732;
   }
 
-  /** 0, 1, 2 …: each next one `keep` times as likely as the one before. */
-  geometric(keep: number): number {
-    return Math.floor(Math.log(1 - this.unit()) / Math.log(keep));
+  /** Mean 1, most below it, and never above 23. */
+  exponential(): number {
+    return -Math.log(1 - this.unit());
   }
 }
 

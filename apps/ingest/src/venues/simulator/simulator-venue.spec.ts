@@ -1,59 +1,79 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Market } from '@depthcast/market';
-import { MarketProbe } from '@depthcast/testing';
-import { describe, expect, it } from '@jest/globals';
+import type { UnstampedInput } from '@depthcast/protocol';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { type SimulatedMarketOptions } from './simulated-market.ts';
 import { SimulatorVenue } from './simulator-venue.ts';
 
+const START_MS = 1_767_225_600_123;
+const OPTIONS: SimulatedMarketOptions = { symbols: ['BTCUSD', 'ETHUSD', 'XYZ'], seed: 1, ratePerSecond: 3_000 };
+
+afterEach(() => void jest.useRealTimers());
+
+function follow(venue: SimulatorVenue) {
+  const inputs: UnstampedInput[] = [];
+  const subscription = venue.inputs().subscribe((input) => inputs.push(input));
+  return { inputs, stop: () => subscription.unsubscribe() };
+}
+
+const isFlow = ({ type }: UnstampedInput): boolean => type === 'order' || type === 'cancel' || type === 'amend';
+
 describe('the simulator', () => {
-  it('gives synced books, seconds and its rate, and stops when unsubscribed', async () => {
-    const venue = new SimulatorVenue({ symbols: ['BTCUSD', 'ETHUSD', 'XYZ'], seed: 1, ratePerSecond: 3_000 });
-    const probe = new MarketProbe(new Market());
+  it('gives its books, its rate and seconds, in real time, and stops when unsubscribed', async () => {
+    const venue = new SimulatorVenue(OPTIONS);
     venue.resync('before anyone listens: nothing happens');
+    const { inputs, stop } = follow(venue);
+    const opening = inputs.length;
+    expect(inputs.filter(({ type }) => type === 'feed')).toMatchObject(
+      OPTIONS.symbols.map((symbol) => ({ symbol, status: 'up', reason: 'start' })),
+    );
     const startMs = performance.now();
-    const subscription = venue.inputs().subscribe((input) => probe.accept(input));
     await sleep(1_100);
-    subscription.unsubscribe();
+    stop();
     const elapsedMs = performance.now() - startMs;
-    const stopped = probe.inputs.length;
-    const diffs = probe.inputs.filter((input) => input.type === 'depth').length;
-    expect(diffs).toBeGreaterThan(elapsedMs * 3 * 0.8);
-    expect(diffs).toBeLessThanOrEqual(elapsedMs * 3 + 1);
-    expect(probe.inputs.some((input) => input.type === 'clock')).toBe(true);
-    for (const symbol of ['BTCUSD', 'ETHUSD', 'XYZ'])
-      expect(probe.statuses(symbol)).toEqual(['buffering', 'buffering', 'synced']);
-    expect(probe.market.rejectedInputs).toBe(0);
+    const sent = inputs.slice(opening);
+    const flow = sent.filter(isFlow).length;
+    expect(flow).toBeGreaterThan(elapsedMs * 3 * 0.8);
+    expect(flow).toBeLessThanOrEqual(elapsedMs * 3 + 310);
+    expect(sent.some(({ type }) => type === 'clock')).toBe(true);
+    expect(Math.abs((inputs.at(-1)?.tsRecvUs ?? 0) / 1_000 - Date.now())).toBeLessThan(500);
+    const stopped = inputs.length;
+    venue.resync('after everyone left: nothing happens');
     await sleep(20);
-    expect(probe.inputs).toHaveLength(stopped);
+    expect(inputs).toHaveLength(stopped);
   });
 
-  it('starts every book anew on resync, and nothing is missing after it', async () => {
-    const venue = new SimulatorVenue({ symbols: ['BTCUSD'], seed: 1, ratePerSecond: 1_000 });
-    const probe = new MarketProbe(new Market());
-    const subscription = venue.inputs().subscribe((input) => probe.accept(input));
-    await sleep(50);
+  it('gives the same bytes for the same start, seed and rate', () => {
+    const run = (options: SimulatedMarketOptions): string => {
+      jest.useFakeTimers({ now: START_MS });
+      const { inputs, stop } = follow(new SimulatorVenue(options));
+      jest.advanceTimersByTime(2_000);
+      stop();
+      jest.useRealTimers();
+      return JSON.stringify(inputs);
+    };
+    const given = run(OPTIONS);
+    expect(run(OPTIONS)).toBe(given);
+    expect(run({ ...OPTIONS, seed: 2 })).not.toBe(given);
+    expect(JSON.parse(given).filter(isFlow).length).toBeGreaterThan(8_000);
+  });
+
+  it('starts every book anew on resync, or those that are named', () => {
+    jest.useFakeTimers({ now: START_MS });
+    const venue = new SimulatorVenue(OPTIONS);
+    const { inputs, stop } = follow(venue);
+    jest.advanceTimersByTime(1_000);
+    const before = inputs.length;
     venue.resync('new epoch');
-    const fresh = new MarketProbe(new Market());
-    for (const input of probe.inputs.slice(-3)) fresh.accept(input);
-    const before = probe.inputs.length;
-    await sleep(50);
-    subscription.unsubscribe();
-    for (const input of probe.inputs.slice(before)) fresh.accept(input);
-    expect(fresh.statuses('BTCUSD')).toEqual(['buffering', 'buffering', 'synced']);
-    expect(probe.statuses('BTCUSD')).toEqual(['buffering', 'buffering', 'synced', 'buffering', 'synced']);
-    expect(fresh.levels('BTCUSD')).toEqual(probe.levels('BTCUSD'));
-    expect(probe.inputs.length).toBeGreaterThan(before + 20);
-  });
-
-  it('moves each symbol every 300 ms unless told otherwise', async () => {
-    const venue = new SimulatorVenue({ symbols: ['BTCUSD', 'ETHUSD', 'ADAUSD'], seed: 1 });
-    const diffs: string[] = [];
-    const subscription = venue.inputs().subscribe((input) => {
-      if (input.type === 'depth') diffs.push(input.symbol);
-    });
-    await sleep(1_000);
-    subscription.unsubscribe();
-    expect(diffs.slice(0, 6)).toEqual(['BTCUSD', 'ETHUSD', 'ADAUSD', 'BTCUSD', 'ETHUSD', 'ADAUSD']);
-    expect(diffs.length).toBeGreaterThanOrEqual(8);
-    expect(diffs.length).toBeLessThanOrEqual(10);
+    venue.resync('the engine has a gap', new Set(['XYZ']));
+    stop();
+    const again = inputs.slice(before);
+    expect(again.filter(({ type }) => type === 'symbol')).toMatchObject(
+      [...OPTIONS.symbols, 'XYZ'].map((symbol) => ({ symbol, depthRule: 'matched' })),
+    );
+    expect(again.filter(({ type }) => type === 'feed')).toMatchObject([
+      ...OPTIONS.symbols.map((symbol) => ({ symbol, status: 'up', reason: 'new epoch' })),
+      { symbol: 'XYZ', status: 'up', reason: 'the engine has a gap' },
+    ]);
+    expect(again.filter(({ type }) => type === 'order').length).toBeGreaterThan(4 * 600);
   });
 });

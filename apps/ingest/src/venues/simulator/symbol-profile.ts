@@ -1,4 +1,8 @@
+import { Scale, type TradingRules } from '@depthcast/protocol';
+import { assetsOf } from '../trading.ts';
 import { hash32 } from './prng.ts';
+
+const ASSET_CHARS_MAX = 16;
 
 /** How a simulated symbol trades. Prices in ticks, sizes in whole lots. */
 export interface SymbolProfile {
@@ -7,13 +11,13 @@ export interface SymbolProfile {
   readonly step: string;
   /** Around which the price moves. */
   readonly startTicks: number;
-  /** The usual distance of best bid and ask. */
+  /** How far apart makers quote. */
   readonly spreadTicks: number;
   /** How far the price moves in one update, as a deviation. */
   readonly moveTicks: number;
   /** How far apart levels lie, on average. */
   readonly gapTicks: number;
-  /** Of a usual level. */
+  /** Of a usual order. */
   readonly sizeLots: number;
 }
 
@@ -23,17 +27,17 @@ const KNOWN: Readonly<Record<string, Omit<SymbolProfile, 'symbol'>>> = {
     step: '1',
     startTicks: 4_500_000,
     spreadTicks: 50,
-    moveTicks: 40,
+    moveTicks: 20,
     gapTicks: 25,
     sizeLots: 1_500,
   },
-  ETHUSD: { tick: '0.01', step: '1', startTicks: 300_000, spreadTicks: 8, moveTicks: 5, gapTicks: 4, sizeLots: 500 },
+  ETHUSD: { tick: '0.01', step: '1', startTicks: 300_000, spreadTicks: 8, moveTicks: 3, gapTicks: 4, sizeLots: 500 },
   ADAUSD: {
     tick: '0.0001',
     step: '1',
     startTicks: 5_000,
     spreadTicks: 1,
-    moveTicks: 0.4,
+    moveTicks: 0.3,
     gapTicks: 1,
     sizeLots: 20_000,
   },
@@ -50,8 +54,21 @@ export function symbolProfile(symbol: string): SymbolProfile {
     step: '1',
     startTicks: Math.max(startTicks, 2_000),
     spreadTicks: 2,
-    moveTicks: 1,
+    moveTicks: 0.8,
     gapTicks: 2,
     sizeLots: 100 * (1 + (hash32(symbol, 2) % 50)),
+  };
+}
+
+/** What its orders must fit. A symbol that names no quote asset is of an asset of that name, paid for in dollars. */
+export function tradingOf({ symbol, step, sizeLots }: SymbolProfile): TradingRules {
+  const baseAsset = (symbol.replace(/[^A-Z]/g, '') || symbol.replace(/[^0-9]/g, '')).slice(0, ASSET_CHARS_MAX);
+  const quoteAsset = baseAsset === 'USD' ? 'USDT' : 'USD';
+  return {
+    ...(assetsOf(symbol) ?? { baseAsset, quoteAsset }),
+    lot: step,
+    minQty: step,
+    maxQty: Scale.ofStep(step).format(1_000 * sizeLots),
+    minNotional: '1',
   };
 }
