@@ -7,6 +7,8 @@ describe('the settings', () => {
       ADDR: { host: '127.0.0.1', port: 8081 },
       LOG_LEVEL: 'info',
       REDIS_URL: 'redis://127.0.0.1:6379',
+      ORDERS_PENDING_MAX: 10_000,
+      ORDER_SEND_MS: 2_000,
       WINDOW_BYTES: 64 << 20,
       FLUSH_MS: 0,
       INTERVAL_MS: 300,

@@ -23,9 +23,13 @@ const schema = z.object({
   SESSIONS_MAX: settings.integer({ min: 1, max: 1_000_000, default: 20_000, unit: 'sessions' }),
   /** Streams of one /stream session. */
   STREAMS_MAX: settings.integer({ min: 1, max: 10_000, default: 100, unit: 'streams' }),
+  /** Orders and cancels under way at once. */
+  ORDERS_PENDING_MAX: settings.integer({ min: 1, max: 1_000_000, default: 10_000, unit: 'orders' }),
+  /** How long Redis may take to take an order, before its client is told to come back. */
+  ORDER_SEND_MS: settings.integer({ min: 10, max: 60_000, default: 2_000, unit: 'ms' }),
   /** Without a clock event for so long, what is shown counts as stale. They come once a second. */
   CLOCK_STALE_MS: settings.integer({ min: 100, max: 600_000, default: 3_000, unit: 'ms' }),
-  /** Origins that browsers may read from; `*` is all of them. */
+  /** Origins that browsers may read from, and place orders from; `*`: all may read, none may place orders. */
   CORS_ORIGIN: settings.list('*'),
 });
 
@@ -38,7 +42,7 @@ export const USAGE = `Usage: gateway [options]
   -h, --help              this text
 
 Environment: REDIS_URL, WINDOW_BYTES, FLUSH_MS, INTERVAL_MS, KEEPALIVE_MS, HEARTBEAT_MS, SESSIONS_MAX, STREAMS_MAX,
-CLOCK_STALE_MS, CORS_ORIGIN.
+ORDERS_PENDING_MAX, ORDER_SEND_MS, CLOCK_STALE_MS, CORS_ORIGIN.
 `;
 
 /**

@@ -1,5 +1,6 @@
 import type { Metrics } from '@depthcast/ops';
 import { Counter, Gauge } from 'prom-client';
+import type { OrderIntake } from './commands/order-intake.ts';
 import type { Gateway } from './gateway.ts';
 import type { LogSource } from './tail/log-source.ts';
 import type { SessionDesk } from './transports/session-desk.ts';
@@ -11,10 +12,17 @@ const TIP_WAIT_MS = 500;
 type Labels = Record<string, string>;
 type Reading = readonly [labels: Labels, value: number];
 
+export interface Measured {
+  readonly gateway: Gateway;
+  readonly desk: SessionDesk;
+  readonly intake: OrderIntake;
+  readonly source: LogSource;
+}
+
 /**
  * Publishes what the core counts for itself. The hot path adds to plain numbers; they are read when somebody asks.
  */
-export function registerGatewayMetrics(metrics: Metrics, gateway: Gateway, desk: SessionDesk, source: LogSource): void {
+export function registerGatewayMetrics(metrics: Metrics, { gateway, desk, intake, source }: Measured): void {
   const { fanout, views, ladder, stats, watch, window } = gateway;
   const gauge = (name: string, help: string, labelNames: string[], read: () => readonly Reading[]) =>
     new Gauge({
@@ -69,6 +77,13 @@ export function registerGatewayMetrics(metrics: Metrics, gateway: Gateway, desk:
   counter('slow_writes_total', 'Writes that a socket did not take at once', [], () => [[{}, fanout.stats.slowWrites]]);
   counter('views_skipped_total', 'View frames that slow sessions were spared', [], () => [[{}, views.stats.skipped]]);
   counter('refused_total', 'Sessions refused', [], () => [[{}, desk.refused]]);
+  counter('orders_total', 'Orders and cancels, by what became of them', ['command', 'outcome'], () =>
+    [...intake.outcomes].map(([key, count]) => {
+      const [command = '', outcome = ''] = key.split(' ');
+      return [{ command, outcome }, count];
+    }),
+  );
+  gauge('orders_pending', 'Orders and cancels under way', [], () => [[{}, intake.pending]]);
   counter('resumes_total', 'Sessions started, by where their cursor was found', ['rung'], () =>
     Object.entries(ladder.stats.outcomes).map(([rung, count]) => [{ rung }, count]),
   );

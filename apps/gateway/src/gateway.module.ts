@@ -1,4 +1,4 @@
-import { checkRedis, connectRedis, partitionKeys, type RedisClient } from '@depthcast/log';
+import { checkRedis, connectRedis, InboxProducer, partitionKeys, type RedisClient } from '@depthcast/log';
 import { fatal, Liveness, Metrics, OpsModule, Readiness } from '@depthcast/ops';
 import {
   type BeforeApplicationShutdown,
@@ -8,13 +8,18 @@ import {
   Module,
   type OnApplicationBootstrap,
 } from '@nestjs/common';
+import { APP_FILTER } from '@nestjs/core';
 import type { Logger } from 'pino';
+import { AccountDesk } from './commands/account-desk.ts';
+import { OrderIntake } from './commands/order-intake.ts';
+import { OrdersController } from './commands/orders.controller.ts';
 import type { GatewayConfig } from './config.ts';
 import { Gateway } from './gateway.ts';
 import { registerGatewayMetrics } from './gateway-metrics.ts';
 import { type LogSource, RedisLogSource } from './tail/log-source.ts';
 import { Pulse } from './tail/pulse.ts';
 import { TailHealth } from './tail/tail-health.ts';
+import { ErrorFilter } from './transports/error-answer.ts';
 import { CONFIG, InfoController } from './transports/info.controller.ts';
 import { SessionDesk } from './transports/session-desk.ts';
 import { SseController } from './transports/sse.controller.ts';
@@ -26,6 +31,8 @@ const SOURCE = Symbol('source');
 const CAUGHT_UP = 'caught_up';
 const TAIL = 'tail';
 const CONNECTION_LOG_MS = 5_000;
+/** What a shutdown gives to orders that are being sent. */
+const ORDERS_CLOSE_MS = 2_000;
 
 /** The gateway's life within the app's: starts it, watches it, and says goodbye to its clients before the end. */
 @Injectable()
@@ -35,6 +42,8 @@ class GatewayService implements OnApplicationBootstrap, BeforeApplicationShutdow
   constructor(
     private readonly gateway: Gateway,
     private readonly desk: SessionDesk,
+    private readonly intake: OrderIntake,
+    private readonly inbox: InboxProducer,
     private readonly readiness: Readiness,
     metrics: Metrics,
     @Inject(CONFIG) config: GatewayConfig,
@@ -42,7 +51,7 @@ class GatewayService implements OnApplicationBootstrap, BeforeApplicationShutdow
     @Inject(REDIS) private readonly client: RedisClient,
     @Inject(SOURCE) source: LogSource,
   ) {
-    registerGatewayMetrics(metrics, gateway, desk, source);
+    registerGatewayMetrics(metrics, { gateway, desk, intake, source });
     this.#pulse = new Pulse(gateway, { keepAliveMs: config.KEEPALIVE_MS, heartbeatMs: config.HEARTBEAT_MS });
   }
 
@@ -58,7 +67,9 @@ class GatewayService implements OnApplicationBootstrap, BeforeApplicationShutdow
 
   async beforeApplicationShutdown(): Promise<void> {
     this.readiness.set('serving', false, 'draining');
-    await this.desk.drain();
+    // The log goes on meanwhile: who waits for an answer may still get it.
+    await Promise.all([this.desk.drain(), this.intake.close(ORDERS_CLOSE_MS)]);
+    await this.inbox.close(ORDERS_CLOSE_MS);
     this.#pulse.stop();
     await this.gateway.stop();
     this.client.disconnect();
@@ -73,11 +84,12 @@ export class GatewayModule {
     return {
       module: GatewayModule,
       imports: [OpsModule.forRoot({ name: 'gateway', readyWhen: [CAUGHT_UP] })],
-      controllers: [SseController, InfoController],
+      controllers: [SseController, OrdersController, InfoController],
       providers: [
         GatewayService,
         { provide: CONFIG, useValue: config },
         { provide: LOGGER, useValue: logger },
+        { provide: APP_FILTER, useClass: ErrorFilter },
         { provide: REDIS, useFactory: () => connect(config, logger) },
         {
           provide: SOURCE,
@@ -97,6 +109,26 @@ export class GatewayModule {
             new SessionDesk({
               sessionsMax: config.SESSIONS_MAX,
               isStarted: () => gateway.hasStarted,
+            }),
+        },
+        {
+          provide: InboxProducer,
+          inject: [REDIS],
+          useFactory: (client: RedisClient) => makeInbox(client, config, logger),
+        },
+        {
+          provide: OrderIntake,
+          inject: [Gateway, InboxProducer],
+          useFactory: (gateway: Gateway, inbox: InboxProducer) => makeIntake(gateway, inbox, config),
+        },
+        {
+          provide: AccountDesk,
+          inject: [Gateway, SOURCE],
+          useFactory: (gateway: Gateway, source: LogSource) =>
+            new AccountDesk({
+              accounts: gateway.accounts,
+              stored: () => source.accounts(),
+              isCaughtUp: () => gateway.isCaughtUp,
             }),
         },
         {
@@ -129,6 +161,30 @@ function makeGateway(
       logger.info({ state }, 'tail');
       health.onState(state);
     },
+  });
+}
+
+function makeInbox(client: RedisClient, config: GatewayConfig, logger: Logger): InboxProducer {
+  return new InboxProducer({
+    client,
+    keys: partitionKeys(),
+    queueInputsMax: config.ORDERS_PENDING_MAX,
+    onError: (error) => logger.warn({ err: error }, 'an order could not be sent: trying again'),
+  });
+}
+
+function makeIntake(gateway: Gateway, inbox: InboxProducer, config: GatewayConfig): OrderIntake {
+  const { accounts, acks, state, clock } = gateway;
+  return new OrderIntake({
+    inbox,
+    sendMs: config.ORDER_SEND_MS,
+    accounts,
+    acks,
+    state,
+    isStarted: () => gateway.hasStarted,
+    eventUs: () => clock.nowUs,
+    nowMs: Date.now,
+    pendingMax: config.ORDERS_PENDING_MAX,
   });
 }
 

@@ -1,5 +1,8 @@
 import { type FollowState, type LogEntry, previousTailOf, Timeline } from '@depthcast/log';
 import { type Cursor, compareCursors } from '@depthcast/protocol';
+import { AccountTable } from './commands/account-table.ts';
+import { AckWaiters } from './commands/ack-waiters.ts';
+import { EventClock } from './commands/event-clock.ts';
 import { Fanout } from './fanout/fanout.ts';
 import { type Topic, TopicTable } from './fanout/topics.ts';
 import { WINDOW_LIMITS, Window, type WindowLimits } from './fanout/window.ts';
@@ -54,6 +57,9 @@ export class Gateway implements TailConsumer {
   readonly ladder: ResumeLadder;
   readonly locator: CursorLocator;
   readonly watch: DeliveryWatch;
+  readonly accounts: AccountTable;
+  readonly acks = new AckWaiters();
+  readonly clock: EventClock;
   readonly stats: TailStats = { entries: 0, batches: 0, lastBatchEntries: 0, restarts: 0, mismatches: 0 };
   readonly #options: GatewayOptions;
   readonly #loop: TailLoop;
@@ -97,18 +103,27 @@ export class Gateway implements TailConsumer {
         this.views.endBatch();
       },
     });
-    const { state, watch } = this;
+    this.clock = new EventClock(nowMs);
+    this.accounts = new AccountTable({
+      tsNs: () => this.clock.tsNs,
+      onOrder: (account, type, payload) => this.acks.onOrder(account, type, payload),
+      onUnreadable: (what, error) => options.onWarn(what, error),
+    });
+    const { state, watch, accounts } = this;
     this.views = new ViewHub(
       {
         book: (symbol) => state.book(symbol),
         get isStale() {
           return watch.isStale;
         },
+        get clockUs() {
+          return state.clockUs;
+        },
       },
       nowMs,
     );
     this.#pages = new HistoryPages({ source, topics: this.topics, ordinalOf: knownOrdinalOf });
-    this.#snapshots = new SnapshotFrames({ window: this.window, state: this.state, nowMs });
+    this.#snapshots = new SnapshotFrames({ window: this.window, state, accounts, nowMs });
     this.locator = new CursorLocator({
       window: this.window,
       source,
@@ -156,6 +171,7 @@ export class Gateway implements TailConsumer {
     this.views.stop();
     this.fanout.stop();
     this.#waiters.stop();
+    this.acks.stop();
     await this.#loop.stop();
   }
 
@@ -165,6 +181,7 @@ export class Gateway implements TailConsumer {
     this.window.restart(start.after);
     this.views.pause();
     this.state.restart(start.books);
+    this.accounts.restart(start.accounts);
     if (this.#isCaughtUp) this.#caughtUp = new Gate();
     this.#isCaughtUp = false;
     this.#pages.clear();
@@ -176,7 +193,7 @@ export class Gateway implements TailConsumer {
   }
 
   onBatch(entries: readonly LogEntry[]): void {
-    const { window, fanout, state, topics } = this;
+    const { window, fanout, topics } = this;
     const batchTopics = this.#batchTopics;
     let from = window.end;
     let pendingBytes = 0;
@@ -189,6 +206,7 @@ export class Gateway implements TailConsumer {
       batchTopics[i] = topic;
       if (text === 'epoch') this.#timeline.cross(epoch, previousTailOf(payload));
       else if (text === 'clock') hasClock = true;
+      else if (text === 'engine') this.accounts.forgetStartingBalances();
       if (epoch !== ordinalEpoch) {
         ordinal = this.#ordinalOf(epoch);
         ordinalEpoch = epoch;
@@ -204,8 +222,8 @@ export class Gateway implements TailConsumer {
     }
     fanout.publish(from);
     window.evict();
-    for (let i = 0; i < entries.length; i++) state.apply(entries[i] as LogEntry, batchTopics[i] as Topic);
-    state.endBatch();
+    this.#applyAll(entries);
+    if (hasClock) this.clock.onClock(this.state.clockTsNs);
     this.stats.entries += entries.length;
     this.stats.batches++;
     this.stats.lastBatchEntries = entries.length;
@@ -215,6 +233,18 @@ export class Gateway implements TailConsumer {
     if (this.#isCaughtUp) this.watch.onBooks();
     if (hasClock) this.watch.onClock();
     this.views.endBatch();
+  }
+
+  /** What has been written to the groups becomes what is known here. */
+  #applyAll(entries: readonly LogEntry[]): void {
+    const { state, accounts } = this;
+    const topics = this.#batchTopics;
+    for (let i = 0; i < entries.length; i++) {
+      const topic = topics[i] as Topic;
+      if (topic.isPrivate) accounts.apply(entries[i] as LogEntry, topic);
+      else state.apply(entries[i] as LogEntry, topic);
+    }
+    state.endBatch();
   }
 
   onState(state: FollowState): void {

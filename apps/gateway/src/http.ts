@@ -2,19 +2,36 @@ import type { AppOptions } from '@depthcast/ops';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 
 const SOCKET_BUFFER_BYTES = 1 << 20;
+/** An order has a few hundred. */
+export const BODY_BYTES_MAX = 16 << 10;
 
 /**
  * A write below the high water mark leaves Node nothing to remember; beyond it every write schedules a drain event.
  * We look at `writableLength` ourselves, so the mark is put where no batch reaches it.
  */
-export const SERVER_OPTIONS: NonNullable<AppOptions['http']> = { http: { highWaterMark: SOCKET_BUFFER_BYTES } };
+export const SERVER_OPTIONS: NonNullable<AppOptions['http']> = {
+  bodyLimit: BODY_BYTES_MAX,
+  http: { highWaterMark: SOCKET_BUFFER_BYTES },
+};
 
-/** For everything but the streams, and for their preflights: a long Last-Event-ID triggers one. */
-export function useCors(app: NestFastifyApplication, origins: readonly string[]): void {
+/** Everything that is done to the app before it listens. */
+export function configureHttp(app: NestFastifyApplication, config: { readonly CORS_ORIGIN: readonly string[] }): void {
+  useCors(app, config.CORS_ORIGIN);
+  // As it came: a parsed body has lost the digits of its numbers.
+  app.useBodyParser('application/json', {}, (_request, body, done) => done(null, body));
+}
+
+/**
+ * For everything but the streams, and for their preflights: a long Last-Event-ID triggers one. Every origin may read,
+ * but only one that is named may place orders: else any page that somebody opens could.
+ */
+function useCors(app: NestFastifyApplication, origins: readonly string[]): void {
+  const isAll = origins.includes('*');
   app.enableCors({
-    origin: origins.includes('*') ? '*' : [...origins],
-    methods: ['GET', 'HEAD', 'OPTIONS'],
+    origin: isAll ? '*' : [...origins],
+    methods: ['GET', 'HEAD', 'OPTIONS', ...(isAll ? [] : ['POST', 'DELETE'])],
     allowedHeaders: ['Last-Event-ID', 'Cache-Control', 'Content-Type', 'Authorization'],
+    exposedHeaders: ['Retry-After'],
     maxAge: 86_400,
   });
 }

@@ -1,7 +1,7 @@
 import { createLogger, runApp, runMain } from '@depthcast/ops';
 import { readConfig, USAGE } from './config.ts';
 import { GatewayModule } from './gateway.module.ts';
-import { SERVER_OPTIONS, useCors } from './http.ts';
+import { configureHttp, SERVER_OPTIONS } from './http.ts';
 
 await runMain('gateway', async () => {
   const config = readConfig(process.argv.slice(2), process.env);
@@ -16,6 +16,6 @@ await runMain('gateway', async () => {
     addr: config.ADDR,
     logger,
     http: SERVER_OPTIONS,
-    configure: (app) => useCors(app, config.CORS_ORIGIN),
+    configure: (app) => configureHttp(app, config),
   });
 });

@@ -238,7 +238,7 @@ describe('GET /stream with streams of the log', () => {
   it.each([
     ['BTCUSD:TRADES:5', 'TRADES takes no levels'],
     ['BTCUSD:KLINE_2m', `is not one of MBP, MBO, ${logStreamTypes.join(', ')}`],
-    ['BTCUSD:L3', 'is not one of'],
+    ['BTCUSD:L3', 'BTCUSD has price levels, no orders: L3 is not available, ask for BTCUSD:L2'],
     ['NOPE:L2', 'Unknown symbol "NOPE"'],
   ])('answers %s with an error of its own, and the valid ones flow', async (bad, message) => {
     const client = await connect(`${bad},ETHUSD:L2`);

@@ -30,15 +30,21 @@ describe('over HTTP', () => {
     ['/stream?streams=NOPE:MBP:5', { stream_id: 'NOPE:MBP:5' }],
     ['/stream?streams=BTCUSD:MBO:5', { stream_id: 'BTCUSD:MBO:5' }],
     ['/stream?streams=BTCUSD:FOO', { stream_id: 'BTCUSD:FOO' }],
-    ['/stream?max_levels=0', {}],
-    ['/stream?interval=1', {}],
-    ['/api/stream?ids=no', {}],
-    ['/api/stream?symbols=NOPE', {}],
+    ['/stream?max_levels=0', { error: 'STREAM_INVALID' }],
+    ['/stream?interval=1', { error: 'PARAMETER_INVALID' }],
+    ['/api/stream?ids=no', { error: 'PARAMETER_INVALID' }],
+    ['/api/stream?symbols=NOPE', { error: 'SYMBOL_UNKNOWN' }],
+    ['/api/stream?account=a:b', { error: 'PARAMETER_INVALID' }],
   ])('%s is a 400 of the one shape, to HEAD as well', async (path, rest) => {
     const { status, body } = await gateway.json(path);
     expect(status).toBe(400);
     expect(body).toEqual({ event: 'error', code: 400, message: expect.any(String), ...rest });
     expect(await gateway.request(path, { method: 'HEAD' })).toMatchObject({ status: 400, text: '' });
+  });
+
+  it('a path that is nowhere is a 404, one that is no path a 400', async () => {
+    expect(await gateway.json('/nowhere')).toMatchObject({ status: 404, body: { statusCode: 404 } });
+    expect((await gateway.request('/api/orders/%zz')).status).toBe(400);
   });
 
   it.each(['/stream?streams=BTCUSD', '/api/stream'])('HEAD %s has the headers of GET, and no length', async (path) => {
@@ -54,6 +60,7 @@ describe('over HTTP', () => {
     ['/stream?streams[]=BTCUSD', 'streams[]'],
     ['/stream?symbols%5B0%5D=BTCUSD', 'symbols[0]'],
     ['/api/stream?types[]=market', 'types[]'],
+    ['/api/stream?account[]=alice', 'account[]'],
   ])('%s is a 400 that names the parameter', async (path, name) => {
     const { status, body } = await gateway.json(path);
     expect(status).toBe(400);

@@ -2,6 +2,7 @@ import { type Cursor, formatIntegerCursor } from '@depthcast/protocol';
 import type { Filter } from './filter.ts';
 import { type Format, formatId } from './format.ts';
 import type { Segment } from './segment.ts';
+import { PRIVATE_TOPIC_ID } from './topics.ts';
 import type { Window } from './window.ts';
 
 /** A run of a subscription as it goes onto sockets: one chunk, shared by all who want the same. */
@@ -46,16 +47,16 @@ export class Encoder {
     let prevId = prev && format.chain ? formatId(prev.cursor, prev.ordinal, format.ids) : '';
     for (let position = from; position < to; ) {
       const segment = window.segmentAt(position);
-      const { topics, basePosition } = segment;
+      const { basePosition } = segment;
       const end = Math.min(segment.count, to - basePosition);
       let i = position - basePosition;
       while (i < end) {
-        if (!filter.matches(topics[i] as number)) {
+        if (!wants(filter, segment, i)) {
           i++;
           continue;
         }
         let runEnd = i + 1;
-        while (runEnd < end && filter.matches(topics[runEnd] as number)) runEnd++;
+        while (runEnd < end && wants(filter, segment, runEnd)) runEnd++;
         frames += runEnd - i;
         lastSegment = segment;
         lastOffset = segment.baseOffset + runEnd - 1;
@@ -115,4 +116,9 @@ export class Encoder {
     this.#scratch.copy(grown, 0, 0, this.#at);
     this.#scratch = grown;
   }
+}
+
+function wants(filter: Filter, segment: Segment, index: number): boolean {
+  const topicId = segment.topics[index] as number;
+  return topicId === PRIVATE_TOPIC_ID ? filter.owns(segment.privateAt(index)) : filter.matches(topicId);
 }

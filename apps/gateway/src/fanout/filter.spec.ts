@@ -71,7 +71,10 @@ describe('a topic', () => {
 describe('a filter of names', () => {
   const topics = new TopicTable();
   const filter = Filter.ofNames(topics, ['kline:A#1m', 'trade:B', 'book_change:B']);
-  const takes = (text: string, payload = Buffer.from('{}')) => filter.matches(topics.of(text, payload).id);
+  const takes = (text: string, payload = Buffer.from('{}')) => {
+    const topic = topics.of(text, payload);
+    return topic.isPrivate ? filter.owns(topic) : filter.matches(topic.id);
+  };
 
   it('takes those and nothing else', () => {
     expect(takes('kline:A', kline('1m'))).toBe(true);

@@ -1,30 +1,45 @@
-import { parseTopic } from '@depthcast/protocol';
+import { PRIVATE_EVENT_TYPES, parseTopic } from '@depthcast/protocol';
 import { type Topic, type TopicTable, topicText } from './topics.ts';
 
 const UNKNOWN = 0;
 const NO = 1;
 const YES = 2;
 
+export interface FilterExtras {
+  /** Of the types and symbols, only the topics of these names; `undefined`: every pair of them. */
+  readonly names?: Iterable<string>;
+  /** Whose private events it takes, of the types that are private; `undefined`: nobody's. */
+  readonly account?: string;
+}
+
 /**
- * Which topics a session gets: types and symbols, `undefined` meaning all of them, or topics by name. Decides once a
- * topic; on the hot path it is one array read an entry.
+ * Which topics a session gets: types and symbols, `undefined` meaning all of them, or topics by name; of the private
+ * ones those of its account. Decides once a topic; on the hot path it is one array read an entry.
  */
 export class Filter {
-  /** Sessions with equal keys share their frames. */
+  /** Sessions with equal keys share their frames. Names the account only where private types are wanted. */
   readonly key: string;
   readonly types: ReadonlySet<string> | undefined;
   readonly symbols: ReadonlySet<string> | undefined;
+  /** Whose private events are wanted. */
+  readonly account: string | undefined;
   readonly #topics: TopicTable;
-  /** Of the types and symbols, only these; `undefined`: every pair of them. */
   readonly #names: ReadonlySet<string> | undefined;
   #verdicts = new Uint8Array(64);
 
-  constructor(topics: TopicTable, types?: Iterable<string>, symbols?: Iterable<string>, names?: Iterable<string>) {
+  constructor(
+    topics: TopicTable,
+    types?: Iterable<string>,
+    symbols?: Iterable<string>,
+    { names, account }: FilterExtras = {},
+  ) {
     this.#topics = topics;
     this.types = types && new Set(types);
     this.symbols = symbols && new Set(symbols);
     this.#names = names && new Set(names);
-    this.key = this.#names ? `=${keyOf(this.#names)}` : `${keyOf(this.types)}|${keyOf(this.symbols)}`;
+    this.account = !this.#names && PRIVATE_EVENT_TYPES.some((type) => this.wantsType(type)) ? account : undefined;
+    const wanted = this.#names ? `=${keyOf(this.#names)}` : `${keyOf(this.types)}|${keyOf(this.symbols)}`;
+    this.key = this.account === undefined ? wanted : `${wanted}|@${this.account}`;
   }
 
   /** Just these topics, by the names that {@link topicText} gives them. */
@@ -32,12 +47,18 @@ export class Filter {
     const parsed = names.map((name) => parseTopic(name.replace(/#.*/, '')));
     const symbols = parsed.map(({ symbol }) => symbol).filter((symbol) => symbol !== undefined);
     const types = parsed.map(({ type }) => type);
-    return new Filter(topics, types, symbols, names);
+    return new Filter(topics, types, symbols, { names });
   }
 
+  /** A public topic, by its id. */
   matches(topicId: number): boolean {
     const verdict = this.#verdicts[topicId];
     return verdict === UNKNOWN || verdict === undefined ? this.#decide(topicId) : verdict === YES;
+  }
+
+  /** A private topic. No verdict is kept: there may be any number of them, with few entries each. */
+  owns(topic: Topic): boolean {
+    return this.account !== undefined && topic.account === this.account && this.#wants(topic);
   }
 
   wantsType(type: string): boolean {
@@ -65,9 +86,8 @@ export class Filter {
     return wanted;
   }
 
-  /** An event of no symbol (clock, engine, epoch) is everybody's who asks for its type. */
+  /** An event of no symbol (clock, engine, epoch, an account's balances) is everybody's who asks for its type. */
   #wants(topic: Topic): boolean {
-    if (topic.isPrivate) return false;
     if (this.#names) return this.#names.has(topic.text);
     return this.wantsType(topic.type) && (topic.symbol === undefined || this.wantsSymbol(topic.symbol));
   }

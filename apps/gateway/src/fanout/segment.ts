@@ -1,4 +1,4 @@
-import type { Topic } from './topics.ts';
+import { PRIVATE_TOPIC_ID, type Topic } from './topics.ts';
 
 const LF = 10;
 const CR = 13;
@@ -28,6 +28,8 @@ export class Segment {
   readonly bodyStarts: Uint32Array;
   readonly topics: Uint32Array;
   count = 0;
+  /** By index; made with the first private entry. What it holds goes when the segment goes. */
+  #private: Topic[] | undefined;
   readonly #idHead: Buffer;
 
   constructor(
@@ -84,8 +86,17 @@ export class Segment {
     bytes[at] = LF;
     bytes[at + 1] = LF;
     this.topics[count] = topic.id;
+    if (topic.id === PRIVATE_TOPIC_ID) {
+      this.#private ??= new Array(this.topics.length);
+      this.#private[count] = topic;
+    }
     this.count = count + 1;
     this.frameStarts[this.count] = at + 2;
+  }
+
+  /** The topic of an entry whose id is {@link PRIVATE_TOPIC_ID}. */
+  privateAt(index: number): Topic {
+    return this.#private?.[index] as Topic;
   }
 
   /** The payload of one entry, without a copy. */

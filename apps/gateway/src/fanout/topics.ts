@@ -1,12 +1,20 @@
-import { klineIntervals, parseTopic } from '@depthcast/protocol';
+import { klineIntervals, PRIVATE_EVENT_TYPES, parseTopic } from '@depthcast/protocol';
+
+/** The id of every private topic: there are as many as somebody makes up accounts, so that none may be kept for ever. */
+export const PRIVATE_TOPIC_ID = 0x3fff_ffff;
+/** Private topics that are not made anew with each entry; beyond, they are all let go. */
+const PRIVATE_TOPICS_MAX = 50_000;
 
 /** One topic of the log, known by a small integer so that filters decide once a topic and never compare text. */
 export interface Topic {
+  /** {@link PRIVATE_TOPIC_ID} of the private ones, which segments hold themselves. */
   readonly id: number;
   readonly text: string;
   readonly type: string;
   readonly symbol: string | undefined;
-  /** Belongs to one account: nobody gets it without proving to be that account. */
+  /** Whose events these are, if they are private. */
+  readonly account: string | undefined;
+  /** Belongs to one account, and is nobody else's. One that should name an account and does not is nobody's. */
   readonly isPrivate: boolean;
   /** `event: <type>\ndata: `, what stands in each frame between the id and the payload. */
   readonly head: Buffer;
@@ -22,10 +30,13 @@ export function topicText(type: string, symbol: string, interval?: string): stri
 const INTERVAL_HEAD = Buffer.from('"interval":"');
 const QUOTE = 34;
 
+const privateTypes: ReadonlySet<string> = new Set(PRIVATE_EVENT_TYPES);
+
 /** Interns topics. Grows with the names that the log uses (event types × symbols), never with its length. */
 export class TopicTable {
   readonly #byText = new Map<string, Topic>();
   readonly #byId: Topic[] = [];
+  readonly #private = new Map<string, Topic>();
 
   /** An entry's topic. Its payload is looked at only where the log's topic holds several of ours. */
   of(text: string, payload: Buffer): Topic {
@@ -35,21 +46,28 @@ export class TopicTable {
 
   /** A topic of the log, by its name. */
   intern(text: string): Topic {
-    return this.#byText.get(text) ?? this.#add(text);
+    return this.#byText.get(text) ?? this.#private.get(text) ?? this.#add(text);
   }
 
+  /** A public topic. */
   byId(id: number): Topic {
     return this.#byId[id] as Topic;
   }
 
   get size(): number {
-    return this.#byId.length;
+    return this.#byId.length + this.#private.size;
   }
 
   #add(text: string): Topic {
     const { type, symbol, account } = parseTopic(text);
-    const named = { type, symbol, isPrivate: account !== undefined };
+    const named = { type, symbol, account, isPrivate: account !== undefined || privateTypes.has(type) };
     const head = Buffer.from(`event: ${eventName(type)}\ndata: `);
+    if (named.isPrivate) {
+      const topic: Topic = { id: PRIVATE_TOPIC_ID, text, ...named, head, parts: undefined };
+      if (this.#private.size >= PRIVATE_TOPICS_MAX) this.#private.clear();
+      this.#private.set(text, topic);
+      return topic;
+    }
     const push = (topicName: string, parts: Topic['parts']): Topic => {
       const topic: Topic = { id: this.#byId.length, text: topicName, ...named, head, parts };
       this.#byId.push(topic);
@@ -57,7 +75,7 @@ export class TopicTable {
     };
     // Parts are found through their topic alone: an entry cannot be named as one.
     const parts =
-      type === 'kline' && symbol !== undefined && !named.isPrivate
+      type === 'kline' && symbol !== undefined
         ? new Map(klineIntervals.map((interval) => [interval, push(topicText(type, symbol, interval), undefined)]))
         : undefined;
     const topic = push(text, parts);

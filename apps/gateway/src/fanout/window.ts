@@ -12,8 +12,8 @@ export interface WindowLimits {
 
 export const WINDOW_LIMITS: WindowLimits = { bytesMax: 64 << 20, entriesMax: 4_000_000, segmentBytes: 256 << 10 };
 const SEGMENT_ENTRIES_MAX = 2_048;
-/** The index arrays of a segment: three 32-bit numbers an entry. */
-const ENTRY_INDEX_BYTES = 12;
+/** The index arrays of a segment: three 32-bit numbers an entry, and the topic of a private one. */
+const ENTRY_INDEX_BYTES = 20;
 
 /**
  * The recent end of the log, encoded: a bounded ring of segments. Entries are counted by `position`, 0, 1, 2 … since

@@ -12,7 +12,7 @@ describe('the snapshot after a reset', () => {
   const mismatches: string[] = [];
   const state = new MarketState({ onMismatch: (symbol, reason) => mismatches.push(`${symbol} ${reason}`) });
   let nowMs = 10_000;
-  const snapshots = new SnapshotFrames({ window, state, nowMs: () => nowMs });
+  const snapshots = new SnapshotFrames({ window, state, accounts: { shown: () => [] }, nowMs: () => nowMs });
   let offset = 0;
   const feed = (text: string, payload: string) => {
     const entry = { epoch: 1, offset: offset++, topic: text, payload: Buffer.from(payload) };
@@ -89,5 +89,15 @@ describe('the snapshot after a reset', () => {
     expect(taken).toEqual([...Array(20).fill(true), ...Array(20).fill(false)]);
     nowMs += 5_000;
     expect(snapshots.take(filter).position).toBe(window.end);
+  });
+
+  it('is shared by fewer where it is long: 16 MB of text are rendered in a second', () => {
+    nowMs += 5_000;
+    const filter = new Filter(topics, ['market'], ['LONG']);
+    const taken = Array.from({ length: 8 }, () => {
+      feed('market:LONG', `{"long":"${'x'.repeat(4 << 20)}"}`);
+      return snapshots.take(filter).position === window.end;
+    });
+    expect(taken).toEqual([...Array(4).fill(true), ...Array(4).fill(false)]);
   });
 });

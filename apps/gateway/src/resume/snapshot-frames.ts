@@ -1,10 +1,13 @@
+import { L3Book, type Side } from '@depthcast/book';
 import { type Cursor, formatTsNs, type KlineInterval, klineIntervals } from '@depthcast/protocol';
+import type { AccountTable } from '../commands/account-table.ts';
 import type { Filter } from '../fanout/filter.ts';
 import { controlFrame, onWire } from '../fanout/format.ts';
 import { topicText } from '../fanout/topics.ts';
 import type { Window } from '../fanout/window.ts';
 import type { BookReplica } from '../views/book-replica.ts';
 import type { MarketState } from '../views/market-state.ts';
+import { symbolEvent } from '../views/symbol-definition.ts';
 
 /** How things stood at a cursor, as control frames for one filter. */
 export interface Snapshot {
@@ -17,26 +20,30 @@ export interface Snapshot {
 export interface SnapshotFramesOptions {
   readonly window: Window;
   readonly state: MarketState;
+  readonly accounts: Pick<AccountTable, 'shown'>;
   readonly nowMs: () => number;
 }
 
 /**
- * Many clients may have to be reset at once: beyond so many renderings a second, those of a filter share a snapshot
- * of at most a second's age, and go on from its cursor.
+ * Many clients may have to be reset at once: beyond so many renderings a second, or so much text, those of a filter
+ * share a snapshot of at most a second's age, and go on from its cursor. A book of 100,000 orders has 5 MB.
  */
 const RENDERINGS_PER_SECOND_MAX = 20;
+const RENDERED_CHARS_PER_SECOND_MAX = 16 << 20;
 const SHARED_MS = 1_000;
 const FILTERS_MAX = 64;
 
 type Shown = readonly [
-  type: 'book_status' | 'book_change' | 'market' | 'bbo' | 'ticker' | 'analytics' | 'kline',
+  type: 'symbol' | 'book_status' | 'book_change' | 'book_orders' | 'market' | 'bbo' | 'ticker' | 'analytics' | 'kline',
   interval?: KlineInterval,
 ];
 
 /** What there is to show of a symbol, in the order in which it is shown. */
 const SHOWN: readonly Shown[] = [
+  ['symbol'],
   ['book_status'],
   ['book_change'],
+  ['book_orders'],
   ['market'],
   ['bbo'],
   ['ticker'],
@@ -46,7 +53,7 @@ const SHOWN: readonly Shown[] = [
 
 /**
  * Renders what a client is shown that begins or is reset: of each symbol and type it asked for, the whole book and the
- * last values.
+ * last values; of its account, where it wants that, everything that is known.
  */
 export class SnapshotFrames {
   readonly #options: SnapshotFramesOptions;
@@ -54,6 +61,7 @@ export class SnapshotFrames {
 
   #secondMs = 0;
   #renderings = 0;
+  #renderedChars = 0;
 
   constructor(options: SnapshotFramesOptions) {
     this.#options = options;
@@ -66,11 +74,12 @@ export class SnapshotFrames {
     if (nowMs - this.#secondMs >= SHARED_MS) {
       this.#secondMs = nowMs;
       this.#renderings = 0;
+      this.#renderedChars = 0;
     }
     const recent = this.#recent.get(filter.key);
     if (recent && nowMs - recent.takenMs < SHARED_MS && recent.snapshot.position >= window.first) {
       const isNewest = recent.snapshot.position === window.end;
-      if (isNewest || this.#renderings >= RENDERINGS_PER_SECOND_MAX) return recent.snapshot;
+      if (isNewest || this.#isSpent) return recent.snapshot;
     }
     this.#renderings++;
     const snapshot = this.#render(filter);
@@ -85,19 +94,25 @@ export class SnapshotFrames {
     this.#recent.clear();
   }
 
+  get #isSpent(): boolean {
+    return this.#renderings >= RENDERINGS_PER_SECOND_MAX || this.#renderedChars >= RENDERED_CHARS_PER_SECOND_MAX;
+  }
+
   #render(filter: Filter): Snapshot {
-    const { window, state } = this.#options;
+    const { window, state, accounts } = this.#options;
     const frames: string[] = [];
     for (const symbol of state.symbols) {
       if (!filter.wantsSymbol(symbol)) continue;
       const replica = state.book(symbol) as BookReplica;
       for (const shown of SHOWN) {
         const [type, interval] = shown;
-        const data = filter.wantsEvents(type, symbol, interval) ? currentValue(shown, replica, state) : undefined;
+        const data = wants(filter, type, symbol, interval) ? currentValue(shown, replica, state) : undefined;
         if (data !== undefined) frames.push(controlFrame(type, data));
       }
     }
+    for (const [type, data] of accounts.shown(filter)) frames.push(controlFrame(type, data));
     const text = frames.join('');
+    this.#renderedChars += text.length;
     const wire = new Map<boolean, Buffer>();
     return {
       cursor: window.tail,
@@ -115,13 +130,21 @@ export class SnapshotFrames {
   }
 }
 
+/** Changes of orders are of no use without the orders that they change. */
+function wants(filter: Filter, type: Shown[0], symbol: string, interval?: KlineInterval): boolean {
+  if (type === 'book_orders' && filter.wantsEvents('book_order', symbol)) return true;
+  return filter.wantsEvents(type, symbol, interval);
+}
+
 /** The payload that says how a topic stands; where the log's own was before our time, what the stored book says. */
 function currentValue([type, interval]: Shown, replica: BookReplica, state: MarketState): string | undefined {
   if (type === 'book_change') return bookSnapshot(replica);
-  const { symbol } = replica;
+  if (type === 'book_orders') return ordersSnapshot(replica);
+  const { symbol, definition } = replica;
   const last = state.lastValue(topicText(type, symbol, interval));
   if (last) return last.toString();
   if (type === 'book_status') return bookStatus(replica);
+  if (type === 'symbol') return definition && symbolEvent(symbol, replica.tsEventUs, definition);
   if (type === 'market' && replica.storedPrice !== undefined) {
     return `{"type":"market","symbol":"${symbol}","ts_ns":${formatTsNs(replica.tsEventUs)},"price":${replica.storedPrice}}`;
   }
@@ -138,6 +161,25 @@ export function bookSnapshot(replica: BookReplica): string | undefined {
     `{"type":"book_change","symbol":"${replica.symbol}","ts_ns":${formatTsNs(replica.tsEventUs)},"is_snapshot":true,` +
     `"first":${last},"last":${last},"bids":${bids},"asks":${asks},"checksum":${book.checksum()}}`
   );
+}
+
+/** The whole book as a `book_orders`, of a book of orders. */
+function ordersSnapshot({ symbol, book, last, tsEventUs }: BookReplica): string | undefined {
+  if (!(book instanceof L3Book)) return undefined;
+  return (
+    `{"type":"book_orders","symbol":"${symbol}","ts_ns":${formatTsNs(tsEventUs)},"last":${last},` +
+    `"bids":${ordersJson(book, 'bid')},"asks":${ordersJson(book, 'ask')},"checksum":${book.ordersChecksum()}}`
+  );
+}
+
+/** A side's orders by priority: `[order_id, price, qty, time of its place in µs]`. */
+function ordersJson(book: L3Book, side: Side): string {
+  const { priceScale, sizeScale } = book;
+  let json = '';
+  for (const { id, price, size, tsUs } of book.orders(side)) {
+    json += `${json === '' ? '[' : ',['}${JSON.stringify(id)},"${priceScale.format(price)}","${sizeScale.format(size)}",${tsUs}]`;
+  }
+  return `[${json}]`;
 }
 
 /** A `book_status` event of how the replica stands. */

@@ -4,9 +4,11 @@ import {
   LogReader,
   type PartitionKeys,
   type RedisClient,
+  readAccounts,
   readBooks,
   readTip,
   retryReads,
+  type StoredAccounts,
   type StoredBook,
   Timeline,
 } from '@depthcast/log';
@@ -18,6 +20,8 @@ export interface LogSource {
   tip(): Promise<Cursor | undefined>;
   earliest(): Promise<Cursor | undefined>;
   books(): Promise<StoredBook[]>;
+  /** `undefined` before the first snapshot. */
+  accounts(): Promise<StoredAccounts | undefined>;
   timeline(): Promise<Timeline>;
   /** @throws LogGapError */
   range(after: Cursor | undefined, countMax: number): Promise<LogEntry[]>;
@@ -48,6 +52,10 @@ export class RedisLogSource implements LogSource {
 
   books(): Promise<StoredBook[]> {
     return retryReads(() => readBooks(this.#client, this.#keys));
+  }
+
+  accounts(): Promise<StoredAccounts | undefined> {
+    return retryReads(() => readAccounts(this.#client, this.#keys));
   }
 
   timeline(): Promise<Timeline> {

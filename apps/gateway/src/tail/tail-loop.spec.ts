@@ -66,6 +66,22 @@ describe('the tail', () => {
     await recorder.loop.stop();
   });
 
+  it('begins at the accounts when they are older than every book, and says when they cannot be carried on', async () => {
+    const log = newLog(100);
+    log.storedBooks = [book('A', 70)];
+    const startOf = async (offset: number) => {
+      log.storedAccounts = { cursor: { epoch: EPOCH, offset }, state: '{}' };
+      const recorder = new Recorder(log);
+      await settle();
+      await recorder.loop.stop();
+      const { after, accounts } = recorder.starts[0] as TailStart;
+      return [after?.offset, accounts?.cursor.offset, recorder.warnings];
+    };
+    expect(await startOf(60)).toEqual([60, 60, []]);
+    expect(await startOf(80)).toEqual([70, 80, []]);
+    expect(await startOf(101)).toEqual([70, undefined, [expect.stringMatching(/^stored accounts .*-101$/)]]);
+  });
+
   it('waits for the first entry of an empty log', async () => {
     const log = new MemoryLog();
     const recorder = new Recorder(log);

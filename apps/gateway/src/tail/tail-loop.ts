@@ -1,5 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type FollowState, type LogEntry, LogGapError, type StoredBook, type Timeline } from '@depthcast/log';
+import {
+  type FollowState,
+  type LogEntry,
+  LogGapError,
+  type StoredAccounts,
+  type StoredBook,
+  type Timeline,
+} from '@depthcast/log';
 import { type Cursor, compareCursors, formatCursor } from '@depthcast/protocol';
 import type { LogSource } from './log-source.ts';
 
@@ -8,6 +15,7 @@ export interface TailStart {
   /** `undefined`: before the earliest entry held. */
   readonly after: Cursor | undefined;
   readonly books: readonly StoredBook[];
+  readonly accounts: StoredAccounts | undefined;
   readonly timeline: Timeline;
   /** The log's end when it was looked at: reaching it means caught up. */
   readonly target: Cursor;
@@ -106,39 +114,53 @@ export class TailLoop {
     }
   }
 
-  /** Late join: books at their cursors, the tail from the oldest of them; without any, all that is held. */
+  /** Late join: books and accounts at their cursors, the tail from the oldest of them; without any, all that is held. */
   async #resolve(): Promise<TailStart | undefined> {
     const { signal } = this.#abort;
     const { source } = this.#options;
     while (!signal.aborted) {
       if (await source.tip()) {
         // The tip last: whatever a book's cursor says was in the log before.
-        const books = await source.books();
+        const stored = await this.#stored();
         const [timeline, earliest] = await Promise.all([source.timeline(), source.earliest()]);
         const target = await source.tip();
-        if (target) return { ...this.#startOf(books, timeline, earliest, target), timeline, target };
+        if (target) return { ...this.#startOf(stored, timeline, earliest, target), timeline, target };
       }
       await sleep(EMPTY_LOG_POLL_MS, undefined, { signal }).catch(() => {});
     }
     return undefined;
   }
 
+  /** Both are stored in one step, and may be again between two reads. */
+  async #stored(): Promise<Pick<TailStart, 'books' | 'accounts'>> {
+    const { source } = this.#options;
+    const accounts = await source.accounts();
+    const books = await source.books();
+    if (accounts || books.length === 0) return { books, accounts };
+    // The first snapshot came in between, or is of an engine that had no accounts.
+    return { books, accounts: await source.accounts() };
+  }
+
   #startOf(
-    books: readonly StoredBook[],
+    { books, accounts: stored }: Pick<TailStart, 'books' | 'accounts'>,
     timeline: Timeline,
     earliest: Cursor | undefined,
     tip: Cursor,
-  ): Pick<TailStart, 'after' | 'books'> {
+  ): Pick<TailStart, 'after' | 'books' | 'accounts'> {
     const usable = books.filter((book) => isUsable(book.cursor, timeline, earliest, tip));
     if (usable.length < books.length) {
       const lost = books.filter((book) => !usable.includes(book));
       const names = lost.map(({ symbol, cursor }) => `${symbol} ${formatCursor(cursor)}`);
       this.#options.onWarn(`stored books are not on this log: ${names.join(', ')}`);
     }
-    const after = usable
-      .map((book) => book.cursor)
+    const accounts = stored && isUsable(stored.cursor, timeline, earliest, tip) ? stored : undefined;
+    if (stored && !accounts) {
+      this.#options.onWarn(`stored accounts are not on this log: ${formatCursor(stored.cursor)}`);
+    }
+    const after = [...usable, ...(accounts ? [accounts] : [])]
+      .map(({ cursor }) => cursor)
       .reduce<Cursor | undefined>((a, b) => (a && compareCursors(a, b) <= 0 ? a : b), undefined);
-    return { after, books: usable };
+    return { after, books: usable, accounts };
   }
 }
 

@@ -87,10 +87,34 @@ export class LogFeeder {
     return this.append([`book_change:${symbol}`, payload]);
   }
 
-  async storeBooks(books: { symbol: string; state: object }[]): Promise<void> {
+  /** A symbol that takes orders, with a book of one level a side. */
+  async tradable(symbol: string): Promise<string> {
+    const trading =
+      '{"base_asset":"BTC","quote_asset":"USD","lot":"0.001","min_qty":"0.01","max_qty":"100","min_notional":"5"}';
+    return this.append(
+      [
+        `symbol:${symbol}`,
+        `{"type":"symbol","symbol":"${symbol}","ts_ns":{ts},"venue":"test","book":"levels","tick":"0.01","step":"0.001","trading":${trading}}`,
+      ],
+      [
+        `book_change:${symbol}`,
+        `{"type":"book_change","symbol":"${symbol}","ts_ns":{ts},"is_snapshot":true,"first":1,"last":1,"bids":[["99.00","1.000"]],"asks":[["101.00","1.000"]]}`,
+      ],
+      [`book_status:${symbol}`, `{"type":"book_status","symbol":"${symbol}","ts_ns":{ts},"status":"synced"}`],
+    );
+  }
+
+  /** What has been put into the inbox. */
+  async inbox(): Promise<Record<string, unknown>[]> {
+    const entries = await this.client.xrange(partitionKeys().inbox, '-', '+');
+    return entries.map(([, [, payload]]) => JSON.parse(payload as string) as Record<string, unknown>);
+  }
+
+  async storeBooks(books: { symbol: string; state: object }[], accounts?: string): Promise<void> {
     await this.#writer.storeSnapshot({
       inboxId: `1-${this.#inputs}`,
       state: '{}',
+      ...(accounts === undefined ? {} : { accounts }),
       books: books.map(({ symbol, state }) => ({ symbol, state: JSON.stringify(state), isSynced: true })),
     });
   }

@@ -39,6 +39,7 @@ export function newLog(count = 0, topic = 'market:A'): MemoryLog {
 export interface Wanted {
   readonly types?: string[] | undefined;
   readonly symbols?: string[] | undefined;
+  readonly account?: string;
   readonly format?: Format;
   readonly lastId?: string;
   readonly fromHeader?: boolean;
@@ -52,27 +53,30 @@ export interface MemoryClient {
 export function connect(gateway: Gateway, wanted: Wanted = {}): MemoryClient {
   const { lastId, fromHeader = true } = wanted;
   const sink = new MemorySink();
-  const filter = new Filter(gateway.topics, wanted.types, wanted.symbols);
+  const { account } = wanted;
+  const filter = new Filter(gateway.topics, wanted.types, wanted.symbols, account === undefined ? {} : { account });
   const session = new LogSession(sink, filter, wanted.format ?? PLAIN);
   gateway.fanout.add(session);
   void gateway.ladder.start(session, lastId === undefined ? undefined : { text: lastId, fromHeader });
   return { sink, session };
 }
 
-/** A connection to `/stream`, greeted with nothing. `interval=0` unless the query says otherwise. */
+/** A connection to `/stream`, greeted with nothing, at `interval=0`. With a data type: to every symbol's views. */
 export function connectStreams(
   gateway: Gateway,
   streams: string,
-  { lastId, stalled = false }: { lastId?: string | undefined; stalled?: boolean } = {},
+  { lastId, stalled = false, dataType }: { lastId?: string | undefined; stalled?: boolean; dataType?: string } = {},
 ): { sink: MemorySink; close(): void } {
   const sink = new MemorySink();
   sink.stalled = stalled;
-  const subscription = parseStreamSubscription({ streams, interval: '0' }, lastId, {
+  const query = { interval: '0', ...(dataType === undefined ? { streams } : { data_type: dataType }) };
+  const subscription = parseStreamSubscription(query, lastId, {
     symbols: gateway.state.symbols,
+    kindOf: (symbol) => gateway.state.book(symbol)?.kind,
     intervalMsDefault: 0,
     streamsMax: 100,
   });
-  if (subscription.errors[0]) throw new Error(subscription.errors[0].message);
+  if (subscription.errors[0] && dataType === undefined) throw new Error(subscription.errors[0].message);
   const session = new StreamSession(gateway, sink, true, subscription);
   void session.start('');
   return { sink, close: () => session.close() };

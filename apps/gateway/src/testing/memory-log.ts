@@ -1,4 +1,11 @@
-import { type FollowOptions, type LogEntry, LogGapError, type StoredBook, Timeline } from '@depthcast/log';
+import {
+  type FollowOptions,
+  type LogEntry,
+  LogGapError,
+  type StoredAccounts,
+  type StoredBook,
+  Timeline,
+} from '@depthcast/log';
 import { type Cursor, cursorsEqual, formatCursor } from '@depthcast/protocol';
 import type { LogSource } from '../tail/log-source.ts';
 
@@ -13,6 +20,7 @@ export class MemoryLog implements LogSource {
   entries: LogEntry[] = [];
   spans: Span[] = [];
   storedBooks: StoredBook[] = [];
+  storedAccounts: StoredAccounts | undefined;
   /** Reads of a range, to see what was shared. */
   ranges = 0;
   #wake: (() => void)[] = [];
@@ -68,6 +76,10 @@ export class MemoryLog implements LogSource {
 
   async books(): Promise<StoredBook[]> {
     return this.storedBooks;
+  }
+
+  async accounts(): Promise<StoredAccounts | undefined> {
+    return this.storedAccounts;
   }
 
   async timeline(): Promise<Timeline> {

@@ -4,7 +4,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { readConfig } from '../config.ts';
 import { GatewayModule } from '../gateway.module.ts';
 import { Gateway } from '../gateway.ts';
-import { SERVER_OPTIONS, useCors } from '../http.ts';
+import { configureHttp, SERVER_OPTIONS } from '../http.ts';
 
 /** A whole gateway app in this process, on a free port. */
 export class TestGateway {
@@ -34,7 +34,7 @@ export class TestGateway {
       addr: config.ADDR,
       logger,
       http: SERVER_OPTIONS,
-      configure: (it) => useCors(it, config.CORS_ORIGIN),
+      configure: (it) => configureHttp(it, config),
     });
     return new TestGateway(app, (app.getHttpServer().address() as { port: number }).port);
   }
@@ -54,6 +54,7 @@ export class TestGateway {
   request(
     path: string,
     options: RequestOptions = {},
+    body?: string,
   ): Promise<{ status: number; text: string; headers: IncomingHttpHeaders }> {
     return new Promise((resolve, reject) => {
       const sent = request(this.url + path, { agent: false, ...options }, (response) => {
@@ -63,8 +64,24 @@ export class TestGateway {
         });
         response.on('end', () => resolve({ status: response.statusCode ?? 0, text, headers: response.headers }));
       });
-      sent.on('error', reject).end();
+      sent.on('error', reject).end(body);
     });
+  }
+
+  /** An order, as JSON unless it is text. */
+  async order(
+    order: object | string,
+    query = '',
+  ): Promise<{ status: number; body: unknown; headers: IncomingHttpHeaders }> {
+    const options = { method: 'POST', headers: { 'content-type': 'application/json' } };
+    const text = typeof order === 'string' ? order : JSON.stringify(order);
+    const answer = await this.request(`/api/orders${query}`, options, text);
+    return { status: answer.status, body: JSON.parse(answer.text), headers: answer.headers };
+  }
+
+  async cancel(clientOrderId: string, query = ''): Promise<{ status: number; body: unknown }> {
+    const { status, text } = await this.request(`/api/orders/${clientOrderId}${query}`, { method: 'DELETE' });
+    return { status, body: JSON.parse(text) };
   }
 
   async json(path: string): Promise<{ status: number; body: unknown }> {

@@ -1,8 +1,13 @@
-import { seedTime } from '@depthcast/book';
+import { L3Book, seedTime } from '@depthcast/book';
 import { LEVELS_DEFAULT, LEVELS_MAX, logStreamEvents, logStreamTypes, viewTypes } from '@depthcast/protocol';
 import { Controller, Get, Inject, Redirect } from '@nestjs/common';
+import { ACCOUNT_DEFAULT } from '../commands/account-of.ts';
+import { ORDERS_LIMIT_DEFAULT, ORDERS_LIMIT_MAX, WAIT_MS_DEFAULT, WAIT_MS_MAX } from '../commands/order-params.ts';
+import { ORDER_FIELDS } from '../commands/order-request.ts';
 import type { GatewayConfig } from '../config.ts';
 import { Gateway } from '../gateway.ts';
+import { BODY_BYTES_MAX } from '../http.ts';
+import type { BookReplica } from '../views/book-replica.ts';
 import { SEED_TYPES, SUBSCRIBABLE_TYPES } from './event-types.ts';
 import { INTERVAL_MS_MAX, INTERVAL_MS_MIN } from './stream-params.ts';
 
@@ -29,26 +34,13 @@ export class InfoController {
     const { state, watch } = this.#gateway;
     return {
       symbols: state.symbols,
-      details: state.symbols.map((symbol) => {
-        const replica = state.book(symbol);
-        const { book } = replica ?? {};
-        return {
-          symbol,
-          status: watch.isStale ? 'stale' : (replica?.status ?? 'buffering'),
-          data_types: ['MBP'],
-          ...(book ? { tick: book.priceScale.step, step: book.sizeScale.step } : {}),
-          bid_levels: book?.bids.length ?? 0,
-          ask_levels: book?.asks.length ?? 0,
-          sequence: replica?.cursor?.offset ?? null,
-          timestamp: replica?.tsEventUs ? seedTime(replica.tsEventUs / 1000) : null,
-        };
-      }),
+      details: state.symbols.map((symbol) => symbolDetails(state.book(symbol) as BookReplica, watch.isStale)),
     };
   }
 
   @Get('api')
   api() {
-    const { INTERVAL_MS, STREAMS_MAX, SESSIONS_MAX, KEEPALIVE_MS, HEARTBEAT_MS } = this.#config;
+    const { INTERVAL_MS, STREAMS_MAX, SESSIONS_MAX, ORDERS_PENDING_MAX, KEEPALIVE_MS, HEARTBEAT_MS } = this.#config;
     return {
       name: 'depthcast gateway',
       endpoints: [
@@ -58,6 +50,12 @@ export class InfoController {
           description: 'Order book views and streams of single event types as Server-Sent Events',
         },
         { path: '/api/stream', method: 'GET', description: 'The event log as Server-Sent Events, with exact resume' },
+        { path: '/api/orders', method: 'POST', description: 'A paper order; 202 once it is on its way to the engine' },
+        { path: '/api/orders', method: 'GET', description: "An account's orders, the newest first" },
+        { path: '/api/orders/{client_order_id}', method: 'GET', description: 'How one order stands' },
+        { path: '/api/orders/{client_order_id}', method: 'DELETE', description: 'Cancels an order' },
+        { path: '/api/account', method: 'GET', description: "An account's balances" },
+        { path: '/api/positions', method: 'GET', description: "What an account's fills have come to, by symbol" },
         { path: '/symbols', method: 'GET', description: 'The symbols available here' },
         { path: '/api', method: 'GET', description: 'This document' },
         { path: '/health', method: 'GET', description: 'Whether this process should be left running' },
@@ -73,7 +71,7 @@ export class InfoController {
           streams:
             'stream definitions, divided by commas; DATA_TYPE and MAX_LEVELS may be left out; a LOG_TYPE takes no levels',
           symbols: 'symbols that take the defaults, divided by commas; without streams and symbols: all',
-          data_type: `default data type, ${viewTypes.join(' or ')} (MBP)`,
+          data_type: `default data type, ${viewTypes.join(' or ')} (MBP); MBO and L3 are of symbols whose data_types have MBO`,
           max_levels: `default levels, 1 to ${LEVELS_MAX} (${LEVELS_DEFAULT})`,
           interval: `ms between frames, ${INTERVAL_MS_MIN} to ${INTERVAL_MS_MAX}, 0 for every change (${INTERVAL_MS})`,
           last_id: 'the last id received; the Last-Event-ID header wins over it',
@@ -84,6 +82,7 @@ export class InfoController {
         parameters: {
           types: `event types, divided by commas, or all (${SEED_TYPES.join(',')})`,
           symbols: 'symbols, divided by commas (all)',
+          account: `whose order_update, fill, order_state, account and position events to give (${ACCOUNT_DEFAULT})`,
           last_id: "resume after this id, a cursor or an integer; 0 is the log's beginning; Last-Event-ID wins over it",
           ids: 'cursor (epoch-offset) or int (a monotonic integer) (cursor)',
           chain: '1 adds a prev: line, the id of the event before in this subscription (0)',
@@ -91,13 +90,56 @@ export class InfoController {
         events: SUBSCRIBABLE_TYPES,
         control_events: ['reset', 'book_status', 'error'],
       },
+      orders: ORDERS_DOCUMENT,
       limits: {
         sessions: SESSIONS_MAX,
         streams_per_session: STREAMS_MAX,
         levels: LEVELS_MAX,
+        orders_pending: ORDERS_PENDING_MAX,
+        body_bytes: BODY_BYTES_MAX,
         keep_alive_ms: KEEPALIVE_MS,
         heartbeat_ms: HEARTBEAT_MS,
       },
     };
   }
+}
+
+const ORDERS_DOCUMENT = {
+  parameters: {
+    account: `whose orders these are, of every endpoint (${ACCOUNT_DEFAULT})`,
+    wait: "POST: ack answers with the engine's first order_update; without it 202 as soon as the order is in the inbox",
+    wait_ms: `POST with wait=ack, DELETE: how long to wait for the engine, 1 to ${WAIT_MS_MAX} (${WAIT_MS_DEFAULT})`,
+    status: 'GET: open, or all: those that have ended too, the newest of them (open)',
+    symbol: 'GET: only orders of it (all)',
+    limit: `GET: how many at most, 1 to ${ORDERS_LIMIT_MAX} (${ORDERS_LIMIT_DEFAULT})`,
+  },
+  body: ORDER_FIELDS,
+  answers: {
+    200: 'what was asked for, in the words of the order_update, order_state, account and position events',
+    202: 'client_order_id, status, account, symbol; status is PENDING until the engine has answered',
+    400: 'the field or parameter, what came and what it takes',
+    404: 'the account has no such order, or to cancel none that is open',
+    422: 'the engine has refused the order: its order_update, with the reason',
+    503: 'come back after Retry-After with the same client_order_id, which places the order once',
+    504: 'in the inbox, and no answer of the engine yet',
+  },
+} as const;
+
+function symbolDetails({ symbol, definition, book, kind, status, cursor, tsEventUs }: BookReplica, isStale: boolean) {
+  const [tick, step] = book ? [book.priceScale.step, book.sizeScale.step] : [definition?.tick, definition?.step];
+  // JSON leaves out what is undefined: unknown.
+  return {
+    symbol,
+    venue: definition?.venue,
+    status: isStale ? 'stale' : status,
+    data_types: kind === 'orders' ? ['MBP', 'MBO'] : ['MBP'],
+    tick,
+    step,
+    bid_levels: book?.bids.length ?? 0,
+    ask_levels: book?.asks.length ?? 0,
+    order_count: book instanceof L3Book ? book.orderCount : undefined,
+    trading: definition?.trading,
+    sequence: cursor?.offset ?? null,
+    timestamp: tsEventUs ? seedTime(tsEventUs / 1000) : null,
+  };
 }

@@ -1,4 +1,5 @@
 import { DepthcastError, normalizeSymbol } from '@depthcast/protocol';
+import { accountOf } from '../commands/account-of.ts';
 import type { Format } from '../fanout/format.ts';
 import type { ResumeRequest } from '../resume/locator.ts';
 import { SEED_TYPES, SUBSCRIBABLE_TYPES } from './event-types.ts';
@@ -8,12 +9,14 @@ import { invalid, list, oneOf, type Query, quote, refuseArrayForms, resumeReques
 export interface LogSubscription {
   readonly types: readonly string[] | undefined;
   readonly symbols: readonly string[] | undefined;
+  /** Whose private events these are, among the types that are private. */
+  readonly account: string;
   readonly ids: Format['ids'];
   readonly chain: boolean;
   readonly resume: ResumeRequest | undefined;
 }
 
-export const LOG_PARAMETERS = ['types', 'symbols', 'last_id', 'ids', 'chain'] as const;
+export const LOG_PARAMETERS = ['types', 'symbols', 'account', 'last_id', 'ids', 'chain'] as const;
 
 /**
  * Reads the query of `/api/stream`.
@@ -29,6 +32,7 @@ export function parseLogSubscription(
   return {
     types: parseTypes(query),
     symbols: parseSymbols(query, hasSymbol),
+    account: accountOf(query),
     ids: oneOf(query, 'ids', ['cursor', 'int'], 'cursor'),
     chain: oneOf(query, 'chain', ['0', '1'], '0') === '1',
     resume: resumeRequest(lastEventId, query),

@@ -8,17 +8,12 @@ import { controlFrame } from '../fanout/format.ts';
 import { LogSession } from '../fanout/session.ts';
 import type { Gateway } from '../gateway.ts';
 import { corsHeaders } from './cors.ts';
+import { errorAnswer } from './error-answer.ts';
 import { parseLogSubscription } from './log-params.ts';
 import type { Query } from './query.ts';
 import type { SessionDesk } from './session-desk.ts';
 import { openSse, type SseStream, sseHead } from './sse-response.ts';
-import {
-  errorBody,
-  parseStreamSubscription,
-  type StreamError,
-  type StreamSubscription,
-  streamError,
-} from './stream-params.ts';
+import { errorBody, parseStreamSubscription, type StreamError, type StreamSubscription } from './stream-params.ts';
 import { StreamSession } from './stream-session.ts';
 
 const BAD_REQUEST = 400;
@@ -43,8 +38,8 @@ export class SseEndpoints {
     );
     if (!opened) return;
     const { stream, subscription } = opened;
-    const { types, symbols, ids, chain, resume } = subscription;
-    const filter = new Filter(topics, types, symbols);
+    const { types, symbols, account, ids, chain, resume } = subscription;
+    const filter = new Filter(topics, types, symbols, { account });
     const session = new LogSession(stream.socket, filter, { ids, chain, chunked: stream.chunked });
     fanout.add(session);
     this.#desk.enter(stream, () => fanout.close(session));
@@ -57,6 +52,7 @@ export class SseEndpoints {
     const opened = await this.#open(request, reply, (query, lastEventId) => {
       const subscription = parseStreamSubscription(query, lastEventId, {
         symbols: state.symbols,
+        kindOf: (symbol) => state.book(symbol)?.kind,
         intervalMsDefault: this.#config.INTERVAL_MS,
         streamsMax: this.#config.STREAMS_MAX,
       });
@@ -126,6 +122,5 @@ function refuse(reply: FastifyReply, error: unknown): void {
     return;
   }
   if (!(error instanceof DepthcastError)) throw error;
-  const { stream_id: _, ...body } = streamError(error, '');
-  void reply.status(error.status).send(body);
+  void reply.status(error.status).send(errorAnswer(error));
 }

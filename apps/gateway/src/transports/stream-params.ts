@@ -16,6 +16,8 @@ import {
 } from '@depthcast/protocol';
 import { topicText } from '../fanout/topics.ts';
 import type { ResumeRequest } from '../resume/locator.ts';
+import { insteadOf, needsOrders, noOrders } from '../views/streams-of-orders.ts';
+import type { BookKind } from '../views/symbol-definition.ts';
 import { invalid, list, type Query, quote, refuseArrayForms, resumeRequest, single } from './query.ts';
 
 /** A stream that cannot be given, as the market-depth seed's `error` event says it. */
@@ -27,7 +29,10 @@ export interface StreamError {
   readonly stream_id: string;
 }
 
-/** What `GET /stream` was asked for: the streams that can be given, and the errors of the others. */
+/**
+ * What `GET /stream` was asked for: the streams that can be given, and the errors of the others. A stream of orders of a
+ * symbol whose kind of book is not known yet is given, and an error says that nothing may come of it.
+ */
 export interface StreamSubscription {
   readonly views: readonly ViewStream[];
   readonly logStreams: readonly LogStream[];
@@ -40,6 +45,8 @@ export interface StreamSubscription {
 
 export interface StreamParamOptions {
   readonly symbols: readonly string[];
+  /** What a symbol's book is made of; `undefined` while that is not known. */
+  readonly kindOf: (symbol: string) => BookKind | undefined;
   readonly intervalMsDefault: number;
   readonly streamsMax: number;
 }
@@ -48,6 +55,7 @@ export const STREAM_PARAMETERS = ['streams', 'symbols', 'data_type', 'max_levels
 export const INTERVAL_MS_MIN = 50;
 export const INTERVAL_MS_MAX = 60_000;
 const STREAM_ID_CHARS_MAX = 100;
+const NOT_YET = 503;
 
 /**
  * Reads the query of `/stream`. A bad stream is an error of its own, the others flow.
@@ -63,6 +71,7 @@ export function parseStreamSubscription(
   const defaults = parseDefaults(query);
   const streams = new Map<string, Stream>();
   const errors = new Map<string, StreamError>();
+  const doubts: StreamError[] = [];
   const given = definitions(query);
   const all = given ?? options.symbols.map((symbol) => ({ text: symbol, read: () => ({ symbol, ...defaults }) }));
   for (const { text, read } of all) {
@@ -70,11 +79,12 @@ export function parseStreamSubscription(
     if (errors.has(text)) continue;
     const isFull = given !== undefined && streams.size + errors.size >= options.streamsMax;
     try {
-      const stream = check(read(defaults), options.symbols);
+      const stream = check(read(defaults), options);
       const id = streamId(stream);
       if (streams.has(id)) continue;
       if (isFull) throw tooMany(options.streamsMax);
       streams.set(id, stream);
+      if (needsOrders(stream) && options.kindOf(stream.symbol) === undefined) doubts.push(doubt(stream, text));
     } catch (error) {
       errors.set(text, streamError(isFull ? tooMany(options.streamsMax) : error, text));
       if (isFull) break;
@@ -84,7 +94,7 @@ export function parseStreamSubscription(
   return {
     views: wanted.filter(isView),
     logStreams: wanted.filter((stream) => !isView(stream)),
-    errors: [...errors.values()],
+    errors: [...errors.values(), ...doubts],
     every: given ? undefined : defaults,
     intervalMs: parseInterval(query, options.intervalMsDefault),
     resume: resumeRequest(lastEventId, query),
@@ -138,18 +148,20 @@ function tooMany(streamsMax: number): DepthcastError {
   return new DepthcastError('PARAMETER_INVALID', message);
 }
 
-function check(stream: Stream, symbols: readonly string[]): Stream {
+function check(stream: Stream, { symbols, kindOf }: StreamParamOptions): Stream {
   if (!symbols.includes(stream.symbol)) {
     const known = symbols.length > 0 ? `: takes ${symbols.slice(0, 20).join(', ')}` : '';
     throw new DepthcastError('SYMBOL_UNKNOWN', `Unknown symbol ${quote(stream.symbol)}${known}`);
   }
-  if (stream.type === 'MBO') {
-    throw new DepthcastError(
-      'MBO_UNAVAILABLE',
-      `${stream.symbol} has price levels, no orders: MBO is not available, ask for ${stream.symbol}:MBP:${stream.levels}`,
-    );
-  }
+  if (needsOrders(stream) && kindOf(stream.symbol) === 'levels') throw noOrders(stream);
   return stream;
+}
+
+/** It is no refusal: that would end a browser's EventSource for good. */
+function doubt(stream: Stream, definition: string): StreamError {
+  const { symbol, type } = stream;
+  const message = `It is not known yet whether ${symbol} has a book of orders: ${type} begins if it has, ask for ${insteadOf(stream)} if not`;
+  return { event: 'error', code: NOT_YET, message, stream_id: sanitize(definition) };
 }
 
 function parseDefaults(query: Query): StreamDefaults {

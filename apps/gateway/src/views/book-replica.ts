@@ -1,28 +1,9 @@
-import { L2Book, type WireLevel } from '@depthcast/book';
-import type { StoredBook } from '@depthcast/log';
+import type { PriceBook } from '@depthcast/book';
 import { type BookStatus, type Cursor, compareCursors, Scale } from '@depthcast/protocol';
+import type { BookKind, SymbolDefinition } from './symbol-definition.ts';
 
-/** The members of book events that a replica reads. `ts_ns` loses its last digits in a Number, see {@link toUs}. */
-interface BookPayload {
-  readonly ts_ns: number;
-  readonly is_snapshot?: boolean;
-  readonly last: number;
-  readonly bids: WireLevel[];
-  readonly asks: WireLevel[];
-  readonly checksum?: number;
-}
-
-/** What `book:<SYMBOL>` holds, written by the engine with its snapshots. */
-interface StoredBookState {
-  readonly tick: string;
-  readonly step: string;
-  readonly status: BookStatus;
-  readonly last: number;
-  readonly tsEventUs: number;
-  readonly bids: WireLevel[];
-  readonly asks: WireLevel[];
-  readonly market?: string;
-}
+/** The events that a replica is made from. */
+export type BookEventType = 'book_change' | 'book_snapshot' | 'book_status' | 'book_order' | 'book_orders';
 
 /**
  * Counted over all replicas: one that takes another's place, when the tail starts anew, never repeats its versions, which
@@ -32,103 +13,79 @@ let changes = 0;
 
 /**
  * One symbol's book as of the last event that this gateway has read: what views are rendered from, and what a client
- * is shown after a reset.
+ * is shown after a reset. Of price levels or of orders: each kind has a class of its own.
  */
-export class BookReplica {
+export abstract class BookReplica {
   readonly symbol: string;
-  /** `undefined` until the symbol's first whole book. */
-  book: L2Book | undefined;
+  definition: SymbolDefinition | undefined;
   status: BookStatus = 'buffering';
   /** The event that the book is as of. */
   cursor: Cursor | undefined;
   /** Rises with every change of what a view shows; of all replicas, no two have the same. */
   version = ++changes;
-  /** Venue's update id and time of the last change; the time also of the last status. */
+  /** Update id and time of the last change; the time also of the last status. */
   last = 0;
   tsEventUs = 0;
   statusTsUs = 0;
-  /** A checksum did not match: the next whole book in the log replaces this one. */
+  /** An event did not fit, or a checksum: the next whole book in the log replaces this one. */
   isSuspect = false;
   /** The last price, from a stored book, until a `market` event says it. */
   storedPrice: string | undefined;
 
-  constructor(symbol: string) {
+  /** @param before the replica whose place it takes: what is known of the symbol, apart from its book, stays known. */
+  constructor(symbol: string, before?: BookReplica) {
     this.symbol = symbol;
+    this.definition = before?.definition;
+    this.status = before?.status ?? this.status;
+    this.statusTsUs = before?.statusTsUs ?? this.statusTsUs;
+    this.storedPrice = before?.storedPrice;
   }
 
-  /** Starts from the engine's stored book. Events up to its cursor are in it. */
-  static restore({ symbol, cursor, state }: StoredBook): BookReplica {
-    const stored = JSON.parse(state) as StoredBookState;
-    const replica = new BookReplica(symbol);
-    replica.book = new L2Book(Scale.ofStep(stored.tick), Scale.ofStep(stored.step));
-    replica.book.replace(stored.bids, stored.asks);
-    replica.status = stored.status;
-    replica.cursor = cursor;
-    replica.last = stored.last;
-    replica.tsEventUs = stored.tsEventUs;
-    replica.statusTsUs = stored.tsEventUs;
-    replica.storedPrice = stored.market;
-    return replica;
-  }
+  /** `undefined` while the log has not told. */
+  abstract readonly kind: BookKind | undefined;
+
+  /** `undefined` until the symbol's first whole book. */
+  abstract readonly book: PriceBook | undefined;
+
+  /**
+   * Applies one of its symbol's events, in the order of the log.
+   *
+   * @returns what shows that the replica is not the engine's book; `undefined` when nothing does.
+   * @throws when the payload cannot be read.
+   */
+  abstract apply(type: BookEventType, cursor: Cursor, payload: Buffer): string | undefined;
 
   /** Whether an event's effect is in the book already. */
   has(cursor: Cursor): boolean {
     return this.cursor !== undefined && compareCursors(cursor, this.cursor) <= 0;
   }
 
-  /** Applies `book_change`; returns false when its checksum shows that the replica was wrong. */
-  applyChange(cursor: Cursor, payload: string): boolean {
-    const change = JSON.parse(payload) as BookPayload;
-    if (change.is_snapshot) {
-      this.#replace(change);
-    } else if (this.book) {
-      this.book.apply(change.bids, change.asks);
-    } else return true;
-    this.#note(cursor, change);
-    if (change.checksum === undefined || !this.book || change.checksum === this.book.checksum()) return true;
-    this.isSuspect = true;
-    return false;
-  }
-
-  /** Applies `book_snapshot`, which repeats what a sound replica knows. */
-  applySnapshot(cursor: Cursor, payload: string): void {
-    if (this.book && !this.isSuspect) return;
-    const snapshot = JSON.parse(payload) as BookPayload;
-    this.#replace(snapshot);
-    this.#note(cursor, snapshot);
-  }
-
-  applyStatus(payload: string): void {
-    const { status, ts_ns: tsNs } = JSON.parse(payload) as { status: BookStatus; ts_ns: number };
+  protected applyStatus(payload: Buffer): undefined {
+    const { status, ts_ns: tsNs } = JSON.parse(payload.toString()) as { status: BookStatus; ts_ns: number };
     if (status === this.status) return;
     this.status = status;
     this.statusTsUs = toUs(tsNs);
+    this.noteChange();
+  }
+
+  /** What views show is another now. */
+  noteChange(): void {
     this.version = ++changes;
   }
 
-  #note(cursor: Cursor, change: BookPayload): void {
-    this.cursor = cursor;
-    this.last = change.last;
-    this.tsEventUs = toUs(change.ts_ns);
-    this.version = ++changes;
-  }
-
-  /** The log shows each price with all its symbol's decimals, so that any level tells the scale. */
-  #replace({ bids, asks }: BookPayload): void {
-    const level = bids[0] ?? asks[0];
-    if (level) {
-      const [priceScale, sizeScale] = [Scale.ofText(level[0]), Scale.ofText(level[1])];
-      const { book } = this;
-      const isSame =
-        book?.priceScale.decimals === priceScale.decimals && book.sizeScale.decimals === sizeScale.decimals;
-      if (!isSame) this.book = new L2Book(priceScale, sizeScale);
-    }
-    this.book?.replace(bids, asks);
-    this.isSuspect = false;
+  /**
+   * What a whole book counts in. Where no definition is known, its texts tell: the log shows each price and size with
+   * all its symbol's decimals. `undefined` of an empty book without either.
+   */
+  protected scalesOf(price: string | undefined, size: string | undefined): readonly [Scale, Scale] | undefined {
+    const { definition, book } = this;
+    if (definition) return [Scale.ofStep(definition.tick), Scale.ofStep(definition.step)];
+    if (price !== undefined && size !== undefined) return [Scale.ofText(price), Scale.ofText(size)];
+    return book && [book.priceScale, book.sizeScale];
   }
 }
 
 /** A Number holds 1.7e18 to the nearest 256, so the microsecond it was made from is exact after rounding. */
-function toUs(tsNs: number): number {
+export function toUs(tsNs: number): number {
   return Math.round(tsNs / 1000);
 }

@@ -1,20 +1,31 @@
 import type { LogEntry, StoredBook } from '@depthcast/log';
 import { SYMBOL_PATTERN } from '@depthcast/protocol';
 import type { Topic } from '../fanout/topics.ts';
-import { BookReplica } from './book-replica.ts';
+import { type BookEventType, type BookReplica, toUs } from './book-replica.ts';
+import { LevelReplica } from './level-replica.ts';
+import { OrderReplica } from './order-replica.ts';
+import { restoreReplica } from './stored-book.ts';
+import { definitionOf, hasSameBook } from './symbol-definition.ts';
 
 /** Events of which the last one says how things stand, for snapshots to show; of klines, that of each interval. */
-const LAST_VALUE_TYPES = new Set(['market', 'bbo', 'book_status', 'ticker', 'analytics', 'kline']);
+const LAST_VALUE_TYPES = new Set(['symbol', 'market', 'bbo', 'book_status', 'ticker', 'analytics', 'kline']);
+const BOOK_EVENT_TYPES = new Set<string>([
+  'book_order',
+  'book_change',
+  'book_status',
+  'book_orders',
+  'book_snapshot',
+] satisfies BookEventType[]);
 
 export interface MarketStateOptions {
-  /** A replica's checksum did not match the engine's, or an event could not be read. */
+  /** A replica is not the engine's book, or an event could not be read. */
   readonly onMismatch: (symbol: string, reason: string) => void;
   /** A book, or its status, has changed. */
   readonly onBookChanged?: (replica: BookReplica) => void;
   readonly onSymbol?: (symbol: string) => void;
 }
 
-/** How things stand at the tail: every symbol's book, and the last value of the topics that have one. */
+/** How things stand at the tail: what every symbol is, its book, and the last value of the topics that have one. */
 export class MarketState {
   readonly #options: MarketStateOptions;
   readonly #books = new Map<string, BookReplica>();
@@ -47,34 +58,43 @@ export class MarketState {
     return this.#lastValues.get(topic);
   }
 
-  /** Forgets the books of a timeline that may be no more; symbols stay known. */
+  /** Event time of the last clock event, µs. */
+  get clockUs(): number {
+    return toUs(Number(this.clockTsNs));
+  }
+
+  /** Forgets the books of a timeline that may be no more; symbols stay known, and what they are. */
   restart(books: readonly StoredBook[]): void {
     this.#lastValues.clear();
-    for (const symbol of this.#symbols) this.#books.set(symbol, new BookReplica(symbol));
+    for (const [symbol, { kind, definition }] of this.#books) {
+      const replica = kind === 'orders' ? new OrderReplica(symbol) : new LevelReplica(symbol);
+      replica.definition = definition;
+      this.#books.set(symbol, replica);
+    }
     for (const stored of books) {
       try {
-        this.#put(BookReplica.restore(stored));
+        this.#put(restoreReplica(stored));
       } catch (error) {
         this.#options.onMismatch(stored.symbol, `stored book: ${(error as Error).message}`);
-        this.#put(new BookReplica(stored.symbol));
+        this.#replica(stored.symbol);
       }
     }
   }
 
   apply(entry: LogEntry, topic: Topic): void {
-    const { symbol } = topic;
+    const { symbol, type } = topic;
     if (symbol === undefined) {
-      if (topic.type === 'clock') this.clockTsNs = /"ts_ns":(\d+)/.exec(entry.payload.toString('latin1'))?.[1] ?? '0';
+      if (type === 'clock') this.clockTsNs = /"ts_ns":(\d+)/.exec(entry.payload.toString('latin1'))?.[1] ?? '0';
       return;
     }
     if (topic.isPrivate || !SYMBOL_PATTERN.test(symbol)) return;
-    const replica = this.#books.get(symbol) ?? this.#put(new BookReplica(symbol));
-    if (LAST_VALUE_TYPES.has(topic.type)) this.#latest.set(topic.text, entry.payload);
+    const replica = this.#replica(symbol);
+    if (LAST_VALUE_TYPES.has(type)) this.#latest.set(topic.text, entry.payload);
     try {
-      this.#applyBook(replica, entry, topic.type);
+      if (type === 'symbol') this.#define(replica, entry);
+      else if (isBookEvent(type)) this.#applyBook(replica, entry, type);
     } catch (error) {
-      replica.isSuspect = true;
-      this.#options.onMismatch(symbol, `${topic.type}: ${(error as Error).message}`);
+      this.#suspect(symbol, `${type}: ${(error as Error).message}`);
     }
   }
 
@@ -84,19 +104,46 @@ export class MarketState {
     this.#latest.clear();
   }
 
-  #applyBook(replica: BookReplica, entry: LogEntry, type: string): void {
-    if (type !== 'book_change' && type !== 'book_snapshot' && type !== 'book_status') return;
+  #applyBook(known: BookReplica, entry: LogEntry, type: BookEventType): void {
     const cursor = { epoch: entry.epoch, offset: entry.offset };
-    if (replica.has(cursor)) return;
+    if (known.has(cursor)) return;
+    const tellsKind = known.kind !== 'orders' && (type === 'book_order' || type === 'book_orders');
+    const replica = tellsKind ? this.#put(new OrderReplica(known.symbol, known)) : known;
     const { version } = replica;
-    const payload = entry.payload.toString();
-    if (type === 'book_status') replica.applyStatus(payload);
-    else if (type === 'book_snapshot') replica.applySnapshot(cursor, payload);
-    else if (!replica.applyChange(cursor, payload)) this.#options.onMismatch(replica.symbol, 'checksum differs');
+    const mismatch = replica.apply(type, cursor, entry.payload);
+    if (mismatch !== undefined) this.#suspect(replica.symbol, mismatch);
     if (replica.version !== version) this.#options.onBookChanged?.(replica);
   }
 
-  #put(replica: BookReplica): BookReplica {
+  /** A symbol is new, or another than it was. A book in other ticks or lots, or of another kind, begins anew. */
+  #define(replica: BookReplica, entry: LogEntry): void {
+    const cursor = { epoch: entry.epoch, offset: entry.offset };
+    if (replica.has(cursor)) return;
+    const definition = definitionOf(JSON.parse(entry.payload.toString()));
+    const isSame = replica.book && replica.definition && hasSameBook(replica.definition, definition);
+    replica.definition = definition;
+    if (isSame) return;
+    const { symbol } = replica;
+    if (definition.book === 'orders') {
+      const orders = replica instanceof OrderReplica ? replica : this.#put(new OrderReplica(symbol, replica));
+      orders.begin(cursor);
+    } else if (replica instanceof OrderReplica) this.#put(new LevelReplica(symbol, replica));
+    this.#options.onBookChanged?.(this.#replica(symbol));
+  }
+
+  /** Said once, until the next whole book has set it right. */
+  #suspect(symbol: string, reason: string): void {
+    const replica = this.#replica(symbol);
+    if (replica.isSuspect) return;
+    replica.isSuspect = true;
+    this.#options.onMismatch(symbol, reason);
+  }
+
+  #replica(symbol: string): BookReplica {
+    return this.#books.get(symbol) ?? this.#put(new LevelReplica(symbol));
+  }
+
+  #put<Replica extends BookReplica>(replica: Replica): Replica {
     const isNew = !this.#books.has(replica.symbol);
     this.#books.set(replica.symbol, replica);
     if (isNew) {
@@ -105,4 +152,8 @@ export class MarketState {
     }
     return replica;
   }
+}
+
+function isBookEvent(type: string): type is BookEventType {
+  return BOOK_EVENT_TYPES.has(type);
 }

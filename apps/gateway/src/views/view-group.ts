@@ -46,8 +46,11 @@ export class ViewGroup {
     return session.stamps ?? this.#stamps;
   }
 
-  watches(symbol: string): boolean {
-    return this.views.some((view) => view.stream.symbol === symbol);
+  /** Rows a side that its views of a symbol show at most; 0 when it has none. */
+  rowsOf(symbol: string): number {
+    let rows = 0;
+    for (const { stream } of this.views) if (stream.symbol === symbol) rows += stream.levels;
+    return rows;
   }
 
   /** Sends what has changed since the last time, if anything has. */

@@ -14,8 +14,15 @@ interface Pace {
 }
 
 /**
+ * Rows a side that are rendered for those who want every change, in one batch; beyond them they get the newest at its
+ * end. A row costs about a microsecond: without a bound one client could take all the time there is while a venue says
+ * 50,000 orders a second, and hold up everybody. 100 changes of 20 rows in 1,000 entries take some 5 ms at most.
+ */
+const EVERY_CHANGE_ROWS_MAX = 2_000;
+
+/**
  * All views and their watchers. A change after a quiet time leaves at once; further ones wait for the interval to
- * pass, and the newest goes out. Interval 0 sends every change of the book.
+ * pass, and the newest goes out. Interval 0 sends every change of the book, as long as there are not too many at once.
  */
 export class ViewHub {
   readonly stats: ViewStats = { framesOut: 0, bytesOut: 0, skipped: 0 };
@@ -25,6 +32,8 @@ export class ViewHub {
   readonly #groups = new Map<string, ViewGroup>();
   readonly #paces = new Map<number, Pace>();
   readonly #sessions = new Set<ViewSession>();
+  /** Of {@link EVERY_CHANGE_ROWS_MAX}, in this batch. */
+  #rowsLeft = EVERY_CHANGE_ROWS_MAX;
   #isDirty = false;
   #isPaused = true;
 
@@ -93,7 +102,13 @@ export class ViewHub {
     this.#isDirty = true;
     const everyChange = this.#paces.get(0);
     if (!everyChange || this.#isPaused) return;
-    for (const group of everyChange.groups) if (group.watches(replica.symbol)) group.flush();
+    for (const group of everyChange.groups) {
+      if (this.#rowsLeft <= 0) return;
+      const rows = group.rowsOf(replica.symbol);
+      if (rows === 0) continue;
+      this.#rowsLeft -= rows;
+      group.flush();
+    }
   }
 
   /** Something that all views show has changed. */
@@ -103,6 +118,7 @@ export class ViewHub {
 
   /** After each batch: once for however many changes it brought. */
   endBatch(): void {
+    this.#rowsLeft = EVERY_CHANGE_ROWS_MAX;
     if (!this.#isDirty || this.#isPaused) return;
     this.#isDirty = false;
     const nowMs = this.#nowMs();

@@ -1,6 +1,8 @@
-import { renderMbp, seedTime } from '@depthcast/book';
+import { L3Book, renderMbo, renderMbp, seedTime } from '@depthcast/book';
 import { formatCursor, streamId, type ViewStream } from '@depthcast/protocol';
+import { controlFrame } from '../fanout/format.ts';
 import type { BookReplica } from './book-replica.ts';
+import { noOrders } from './streams-of-orders.ts';
 
 /** One rendering of a view: its frame, and the offset that orders it among others. */
 export interface ViewFrame {
@@ -15,14 +17,20 @@ export interface ViewSource {
   book(symbol: string): BookReplica | undefined;
   /** No events come: what is shown may be old. */
   readonly isStale: boolean;
+  /** Event time of the last clock event, µs: what ages are reckoned from, where the book's own is not newer. */
+  readonly clockUs: number;
 }
 
-/** A derived stream, `SYMBOL:MBP:N`: rendered once a state of its book, whoever and however many watch it. */
+/** Stamps of a view that has no book to show, and of one of orders whose book has none; versions begin above them. */
+const NOTHING = 0;
+const REFUSED = 1;
+
+/** A derived stream, `SYMBOL:MBP:N` or `SYMBOL:MBO:N`: rendered once a state of its book, however many watch it. */
 export class View {
   readonly stream: ViewStream;
   readonly key: string;
   readonly #source: ViewSource;
-  #stamp = 0;
+  #stamp = NOTHING;
   #frame: ViewFrame | undefined;
 
   constructor(stream: ViewStream, source: ViewSource) {
@@ -34,7 +42,8 @@ export class View {
   /** Changes whenever the frame would; 0 while there is no book to show. */
   get stamp(): number {
     const replica = this.#source.book(this.stream.symbol);
-    if (!replica?.book) return 0;
+    if (this.stream.type === 'MBO' && replica?.kind === 'levels') return REFUSED;
+    if (!replica?.book) return NOTHING;
     return replica.version * 2 + (this.#isStale(replica) ? 1 : 0);
   }
 
@@ -43,7 +52,8 @@ export class View {
     const { stamp } = this;
     if (stamp !== this.#stamp) {
       const replica = this.#source.book(this.stream.symbol);
-      this.#frame = replica && stamp !== 0 ? this.#render(replica) : undefined;
+      if (stamp === REFUSED) this.#frame = refusal(this.stream);
+      else this.#frame = replica && stamp !== NOTHING ? this.#render(replica) : undefined;
       this.#stamp = stamp;
     }
     return this.#frame;
@@ -54,13 +64,28 @@ export class View {
   }
 
   #render(replica: BookReplica): ViewFrame | undefined {
-    const { book, cursor, symbol } = replica;
+    const { book, cursor, symbol, tsEventUs } = replica;
     if (!book || !cursor) return undefined;
+    const { type, levels } = this.stream;
+    const nowUs = Math.max(tsEventUs, this.#source.clockUs);
+    const data =
+      type === 'MBO' && book instanceof L3Book ? renderMbo(book, levels, nowUs) : renderMbp(book, levels, nowUs);
     const stale = this.#isStale(replica) ? ',"stale":true' : '';
     const body =
-      `event: market_data\ndata: {"event":"market_data","stream_id":"${this.key}",` +
-      `"symbol":"${symbol}","data":${renderMbp(book, this.stream.levels)},"sequence":${cursor.offset},` +
-      `"timestamp":"${seedTime(replica.tsEventUs / 1000)}"${stale}}\n\n`;
+      `event: market_data\ndata: {"event":"market_data","stream_id":"${this.key}","symbol":"${symbol}",` +
+      `"data":${data},"sequence":${cursor.offset},"timestamp":"${seedTime(tsEventUs / 1000)}"${stale}}\n\n`;
     return { idLine: `id: ${formatCursor(cursor)}\n`, body, sequence: cursor.offset };
   }
+}
+
+/** What a view of orders sends, once, when its symbol turns out to have none: that was not known when it was asked for. */
+function refusal(stream: ViewStream): ViewFrame {
+  const { status, message } = noOrders(stream);
+  const error = {
+    event: 'error',
+    code: status,
+    message,
+    stream_id: `${stream.symbol}:${stream.type}:${stream.levels}`,
+  };
+  return { idLine: '', body: controlFrame('error', JSON.stringify(error)), sequence: 0 };
 }

@@ -2,7 +2,9 @@ import { seedTime } from '@depthcast/book';
 import type { ViewStream } from '@depthcast/protocol';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { MemorySink } from '../testing/memory-sink.ts';
-import { BookReplica } from './book-replica.ts';
+import type { BookReplica } from './book-replica.ts';
+import { LevelReplica } from './level-replica.ts';
+import { restoreReplica } from './stored-book.ts';
 import { ViewHub } from './view-hub.ts';
 import { ViewSession } from './view-session.ts';
 
@@ -18,6 +20,7 @@ class Bench {
       get isStale() {
         return bench.isStale;
       },
+      clockUs: 0,
     },
     () => this.nowMs,
   );
@@ -30,12 +33,12 @@ class Bench {
   }
 
   change(symbol: string, price: number, isSnapshot = false): void {
-    const replica = this.books.get(symbol) ?? new BookReplica(symbol);
+    const replica = this.books.get(symbol) ?? new LevelReplica(symbol);
     this.books.set(symbol, replica);
     replica.status = 'synced';
     const levels = `"bids":[["${price}.0","1"]],"asks":[]`;
     const payload = `{"ts_ns":1704067200000000000,"is_snapshot":${isSnapshot},"last":1,${levels}}`;
-    replica.applyChange({ epoch: 1, offset: ++this.#offset }, payload);
+    replica.apply('book_change', { epoch: 1, offset: ++this.#offset }, Buffer.from(payload));
     this.hub.onBookChanged(replica);
   }
 
@@ -84,6 +87,17 @@ describe('views', () => {
     b.change('B', 9);
     b.hub.endBatch();
     expect(b.sequences(sink)).toEqual([1, 3, 4, 5, 6, 7]);
+  });
+
+  it('with interval 0 send as many changes of a batch as 2,000 rows hold, and the newest at its end', () => {
+    const b = new Bench('A', 'B');
+    const { sink } = b.session(0, stream('A', 600), stream('B', 1_000));
+    sink.clear();
+    for (let batch = 0; batch < 2; batch++) {
+      for (let i = 0; i < 10; i++) b.change('A', i + 2);
+      b.hub.endBatch();
+    }
+    expect(b.sequences(sink)).toEqual([3, 4, 5, 6, 12, 13, 14, 15, 16, 22]);
   });
 
   it('skip a slow session to the newest, and nobody else', async () => {
@@ -160,7 +174,7 @@ describe('views', () => {
     const early = b.session(300, stream('A'));
     const restored = (offset: number, price: string) => {
       const state = { tick: '1', step: '1', status: 'synced', last: 1, tsEventUs: 1, bids: [[price, '1']], asks: [] };
-      return BookReplica.restore({ symbol: 'A', cursor: { epoch: 1, offset }, state: JSON.stringify(state) });
+      return restoreReplica({ symbol: 'A', cursor: { epoch: 1, offset }, state: JSON.stringify(state) });
     };
     // The tail starts anew, twice: each time the views get a replica that has changed as often as the one before.
     for (const [offset, price] of [
@@ -184,27 +198,29 @@ describe('views', () => {
 
 describe('a replica', () => {
   const snapshot = '{"ts_ns":1704067200123457000,"is_snapshot":true,"last":1,"bids":[["1.0","1"]],"asks":[["2.0","1"]]';
+  const apply = (replica: BookReplica, type: 'book_change' | 'book_snapshot', offset: number, payload: string) =>
+    replica.apply(type, { epoch: 1, offset }, Buffer.from(payload));
 
   it('keeps the microsecond of an event, which its Number has lost', () => {
-    const replica = new BookReplica('A');
+    const replica = new LevelReplica('A');
     for (let i = 1; i <= 1_000; i++) {
       const us = 1_704_067_200_123_000 + i;
-      replica.applyChange({ epoch: 1, offset: i }, `${snapshot.replace('1704067200123457', String(us))}}`);
+      apply(replica, 'book_change', i, `${snapshot.replace('1704067200123457', String(us))}}`);
       expect(replica.tsEventUs).toBe(us);
     }
   });
 
   it('knows by the checksum when it is wrong, and takes the next whole book then, not before', () => {
-    const replica = new BookReplica('A');
-    const sum = (() => {
-      replica.applyChange({ epoch: 1, offset: 1 }, `${snapshot}}`);
-      return replica.book?.checksum();
-    })();
-    expect(replica.applyChange({ epoch: 1, offset: 2 }, `${snapshot},"checksum":${sum}}`)).toBe(true);
-    replica.applySnapshot({ epoch: 1, offset: 3 }, `${snapshot.replace('"1.0"', '"1.5"')}}`);
+    const replica = new LevelReplica('A');
+    const other = `${snapshot.replace('"1.0"', '"1.5"')}}`;
+    apply(replica, 'book_change', 1, `${snapshot}}`);
+    const sum = replica.book?.checksum();
+    expect(apply(replica, 'book_change', 2, `${snapshot},"checksum":${sum}}`)).toBeUndefined();
+    apply(replica, 'book_snapshot', 3, other);
     expect(replica.book?.wireLevels('bid')).toEqual([['1.0', '1']]);
-    expect(replica.applyChange({ epoch: 1, offset: 4 }, `${snapshot},"checksum":1}`)).toBe(false);
-    replica.applySnapshot({ epoch: 1, offset: 5 }, `${snapshot.replace('"1.0"', '"1.5"')}}`);
+    expect(apply(replica, 'book_change', 4, `${snapshot},"checksum":1}`)).toMatch('checksum of the levels differs');
+    replica.isSuspect = true;
+    apply(replica, 'book_snapshot', 5, other);
     expect(replica.book?.wireLevels('bid')).toEqual([['1.5', '1']]);
     expect(replica.isSuspect).toBe(false);
   });
@@ -219,7 +235,7 @@ describe('a replica', () => {
       bids: [['1.5', '2']],
       asks: [],
     });
-    const replica = BookReplica.restore({ symbol: 'A', cursor: { epoch: 1, offset: 9 }, state });
+    const replica = restoreReplica({ symbol: 'A', cursor: { epoch: 1, offset: 9 }, state });
     expect(replica.book?.wireLevels('bid')).toEqual([['1.5', '2']]);
     expect([replica.has({ epoch: 1, offset: 9 }), replica.has({ epoch: 1, offset: 10 })]).toEqual([true, false]);
   });

@@ -1,0 +1,81 @@
+import type { StoredAccounts } from '@depthcast/log';
+import { DepthcastError } from '@depthcast/protocol';
+import { quote } from '../transports/query.ts';
+import type { OrdersWanted } from './account-replica.ts';
+import type { AccountTable } from './account-table.ts';
+
+export interface AccountDeskOptions {
+  readonly accounts: AccountTable;
+  /** The accounts as last stored. */
+  readonly stored: () => Promise<StoredAccounts | undefined>;
+  /** Whether what is known is as new as the log was when it was (last) begun. */
+  readonly isCaughtUp: () => boolean;
+}
+
+const STORED_WAIT_MS = 1_000;
+
+/**
+ * Says how accounts stand, in the events' own text.
+ *
+ * @throws DepthcastError `OVERLOADED` from every method while that is not known yet.
+ */
+export class AccountDesk {
+  readonly #options: AccountDeskOptions;
+  #loading: Promise<void> | undefined;
+
+  constructor(options: AccountDeskOptions) {
+    this.#options = options;
+  }
+
+  /** `order_state` events, the newest order first. */
+  orders(account: string, wanted: OrdersWanted): string[] {
+    const orders = this.#account(account)?.orders(wanted) ?? [];
+    return orders.map(({ payload }) => payload);
+  }
+
+  /** An `order_state` event. @throws DepthcastError `ORDER_UNKNOWN` */
+  order(account: string, clientOrderId: string): string {
+    const order = this.#account(account)?.order(clientOrderId);
+    if (order) return order.payload;
+    throw new DepthcastError('ORDER_UNKNOWN', `account ${account} has no order ${quote(clientOrderId)}`);
+  }
+
+  /** `position` events. */
+  positions(account: string): string[] {
+    const positions = this.#account(account)?.positions ?? [];
+    return positions.map(({ payload }) => payload);
+  }
+
+  /** An `account` event of all balances; those of an account that was never used are what each begins with. */
+  async balances(account: string): Promise<string> {
+    const { accounts } = this.#options;
+    this.#account(account);
+    if (accounts.balances(account) === undefined) await this.#loadStarting();
+    const balances = accounts.balances(account);
+    if (balances !== undefined) return balances;
+    throw new DepthcastError('OVERLOADED', 'no engine has stored its accounts yet: come back soon');
+  }
+
+  #account(name: string) {
+    const { accounts, isCaughtUp } = this.#options;
+    if (!isCaughtUp()) throw new DepthcastError('OVERLOADED', 'starting: come back soon');
+    return accounts.account(name);
+  }
+
+  /** One reading for all who ask at once; who asks does not wait for a Redis that is away. */
+  async #loadStarting(): Promise<void> {
+    this.#loading ??= this.#options
+      .stored()
+      .then((stored) => {
+        if (stored) this.#options.accounts.learnStartingBalances(stored);
+      })
+      .finally(() => {
+        this.#loading = undefined;
+      });
+    let timer: NodeJS.Timeout | undefined;
+    const bound = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, STORED_WAIT_MS);
+    });
+    await Promise.race([this.#loading.catch(() => {}), bound]).finally(() => clearTimeout(timer));
+  }
+}

@@ -1,0 +1,94 @@
+import { DepthcastError } from '@depthcast/protocol';
+import { Controller, Delete, Get, Post, Req, Res } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { type Query, refuseArrayForms } from '../transports/query.ts';
+import { AccountDesk } from './account-desk.ts';
+import { accountOf } from './account-of.ts';
+import { type Answer, OrderIntake, type Patience } from './order-intake.ts';
+import { ORDER_PARAMETERS, ordersWanted, waitMsOf, wantsAck } from './order-params.ts';
+
+/**
+ * Orders, cancels, and what has become of them. Answers are made of the events' own text and sent as they are: no
+ * number of them passes through JavaScript's.
+ */
+@Controller('api')
+export class OrdersController {
+  readonly #intake: OrderIntake;
+  readonly #accounts: AccountDesk;
+
+  constructor(intake: OrderIntake, accounts: AccountDesk) {
+    this.#intake = intake;
+    this.#accounts = accounts;
+  }
+
+  @Post('orders')
+  async place(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const query = queryOf(request);
+    const account = accountOf(query);
+    const waitMs = waitMsOf(query);
+    const patience = wantsAck(query) ? patienceOf(reply, waitMs) : undefined;
+    answer(reply, await this.#intake.place(account, bodyOf(request), patience));
+  }
+
+  @Delete('orders/:client_order_id')
+  async cancel(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const query = queryOf(request);
+    const patience = patienceOf(reply, waitMsOf(query));
+    answer(reply, await this.#intake.cancel(accountOf(query), idOf(request), patience));
+  }
+
+  @Get('orders')
+  orders(@Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
+    const query = queryOf(request);
+    const payloads = this.#accounts.orders(accountOf(query), ordersWanted(query));
+    answer(reply, { status: 200, body: `{"orders":[${payloads.join(',')}]}` });
+  }
+
+  @Get('orders/:client_order_id')
+  order(@Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
+    answer(reply, { status: 200, body: this.#accounts.order(accountOf(queryOf(request)), idOf(request)) });
+  }
+
+  @Get('account')
+  async account(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    answer(reply, { status: 200, body: await this.#accounts.balances(accountOf(queryOf(request))) });
+  }
+
+  @Get('positions')
+  positions(@Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
+    const payloads = this.#accounts.positions(accountOf(queryOf(request)));
+    answer(reply, { status: 200, body: `{"positions":[${payloads.join(',')}]}` });
+  }
+}
+
+function queryOf(request: FastifyRequest): Query {
+  const query = request.query as Query;
+  refuseArrayForms(query, ORDER_PARAMETERS);
+  return query;
+}
+
+function idOf(request: FastifyRequest): string {
+  return (request.params as { client_order_id: string }).client_order_id;
+}
+
+/** The JSON as it came. @throws DepthcastError `BODY_TYPE_UNKNOWN` when it is something else. */
+function bodyOf({ body }: FastifyRequest): string {
+  if (body === undefined || body === null) return '';
+  if (Buffer.isBuffer(body)) return body.toString();
+  throw new DepthcastError('BODY_TYPE_UNKNOWN', 'body is not application/json');
+}
+
+/** Ends when the client leaves. */
+function patienceOf(reply: FastifyReply, waitMs: number): Patience {
+  const leaving = new AbortController();
+  if (reply.raw.destroyed) leaving.abort();
+  reply.raw.once('close', () => leaving.abort());
+  return { waitMs, signal: leaving.signal };
+}
+
+function answer(reply: FastifyReply, { status, body }: Pick<Answer, 'body'> & { status: number }): void {
+  void reply.status(status).headers(HEADERS).send(body);
+}
+
+/** What is true of an account now is not true of it later. */
+const HEADERS = { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' };

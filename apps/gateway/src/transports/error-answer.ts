@@ -1,0 +1,53 @@
+import { DepthcastError, type ErrorCode } from '@depthcast/protocol';
+import { type ArgumentsHost, Catch, HttpException } from '@nestjs/common';
+import { BaseExceptionFilter } from '@nestjs/core';
+import type { FastifyReply } from 'fastify';
+import { BODY_BYTES_MAX } from '../http.ts';
+
+/** Every refusal over HTTP: the market-depth seed's `error`, and the error's name. */
+export interface ErrorAnswer {
+  readonly event: 'error';
+  /** The HTTP status. */
+  readonly code: number;
+  readonly error: ErrorCode;
+  readonly message: string;
+  /** Of an order that has a name: it is safe to send it again under that. */
+  readonly client_order_id?: string;
+}
+
+const RETRY_AFTER_SECONDS = 1;
+const TOO_MANY_BYTES = 413;
+const UNKNOWN_TYPE = 415;
+
+export function errorAnswer(error: DepthcastError & { readonly clientOrderId?: string }): ErrorAnswer {
+  const { status, code, message, clientOrderId } = error;
+  const id = clientOrderId === undefined ? {} : { client_order_id: clientOrderId };
+  return { event: 'error', code: status, error: code, message, ...id };
+}
+
+/** Answers what a handler throws, and what is wrong with a body before any handler sees it, in the one shape. */
+@Catch()
+export class ErrorFilter extends BaseExceptionFilter {
+  override catch(exception: unknown, host: ArgumentsHost): void {
+    const error = named(exception);
+    // Without a status it was never meant to reach a client: a defect, to be logged.
+    if (!error || error.status === 500) {
+      super.catch(exception, host);
+      return;
+    }
+    const reply = host.switchToHttp().getResponse<FastifyReply>();
+    if (reply.sent) return;
+    if (error.code === 'OVERLOADED') void reply.header('Retry-After', RETRY_AFTER_SECONDS);
+    void reply.status(error.status).send(errorAnswer(error));
+  }
+}
+
+/** What is here called by a name. */
+function named(exception: unknown): DepthcastError | undefined {
+  if (exception instanceof DepthcastError) return exception;
+  const status = exception instanceof HttpException ? exception.getStatus() : 0;
+  if (status === TOO_MANY_BYTES)
+    return new DepthcastError('BODY_TOO_LARGE', `body has more than ${BODY_BYTES_MAX} bytes`);
+  if (status === UNKNOWN_TYPE) return new DepthcastError('BODY_TYPE_UNKNOWN', 'body is not application/json');
+  return undefined;
+}
