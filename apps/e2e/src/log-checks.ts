@@ -1,4 +1,5 @@
 import { parseEvent } from '@depthcast/protocol';
+import type { App } from '@depthcast/testing';
 import { expect } from '@jest/globals';
 
 export interface LoggedEvent {
@@ -32,4 +33,10 @@ export function expectWhole(log: readonly LoggedEvent[]): void {
     }
   }
   expect(changes).toBeGreaterThan(100);
+}
+
+/** How many events these engines have written again, after Redis had lost them, as their logs say. */
+export function reappended(engines: readonly App[]): number {
+  const lines = engines.flatMap(({ lines }) => lines).filter(({ reappended }) => typeof reappended === 'number');
+  return lines.reduce((sum, { reappended }) => sum + (reappended as number), 0);
 }

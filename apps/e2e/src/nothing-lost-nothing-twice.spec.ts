@@ -48,7 +48,7 @@ describe('while gateways and the engine are killed in turn', () => {
     // Let the last of it arrive, then stop the source and compare with what the log holds.
     await stack.ingest.stop();
     await stack.engine.ready();
-    const log = await settledLog();
+    const log = await stack.settledLog();
     const last = log.at(-1)?.id as string;
     await until(() => all.events.at(-1)?.id === last, 30_000, `the client reaching ${last}`);
     const wanted = log.filter(({ topic }) => /^(trade|book_change):ETHUSD$/.test(topic));
@@ -73,13 +73,3 @@ describe('while gateways and the engine are killed in turn', () => {
     expect(filtered.links).toBe(filtered.events.length);
   }, 400_000);
 });
-
-/** The log once nothing is added any more. */
-async function settledLog() {
-  for (let before = await stack.log(); ; ) {
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
-    const now = await stack.log();
-    if (now.length === before.length) return now;
-    before = now;
-  }
-}

@@ -1,12 +1,23 @@
 import { connectRedis, LogReader, partitionKeys, type RedisClient } from '@depthcast/log';
 import { formatCursor } from '@depthcast/protocol';
-import { type App, freePort, spawnApp, startRedis, TcpProxy, type TestRedis } from '@depthcast/testing';
+import {
+  type App,
+  freePort,
+  spawnApp,
+  startRedis,
+  startRedisPair,
+  TcpProxy,
+  type TestRedis,
+  type TestRedisPair,
+} from '@depthcast/testing';
 
 export interface StackOptions {
   readonly gateways?: number;
   readonly appendonly?: boolean;
   /** Puts a proxy between the apps and Redis. */
   readonly proxied?: boolean;
+  /** A master with a replica, and one address for both. */
+  readonly replicated?: boolean;
   readonly ingest?: Readonly<Record<string, string>>;
   readonly engine?: Readonly<Record<string, string>>;
   readonly gateway?: Readonly<Record<string, string>>;
@@ -18,26 +29,46 @@ export class TestStack {
   readonly client: RedisClient;
   readonly keys = partitionKeys();
   readonly gateways: App[] = [];
+  /** Every engine that was started. */
+  readonly engines: App[] = [];
+  /** The one started last. */
   engine!: App;
   ingest!: App;
   readonly #options: StackOptions;
   readonly #redisUrl: string;
   readonly #proxy: TcpProxy | undefined;
+  readonly #pair: TestRedisPair | undefined;
   readonly #ports: number[] = [];
 
   static async start(options: StackOptions = {}): Promise<TestStack> {
-    const redis = await startRedis({ appendonly: options.appendonly ?? false });
-    const stack = new TestStack(redis, options, options.proxied ? await TcpProxy.start(redis) : undefined);
+    const appendonly = options.appendonly ?? false;
+    const pair = options.replicated ? await startRedisPair({ appendonly }) : undefined;
+    const redis = pair?.master ?? (await startRedis({ appendonly }));
+    const proxy = options.proxied ? await TcpProxy.start(redis) : undefined;
+    const stack = new TestStack(redis, options, proxy, pair);
     await stack.#up();
     return stack;
   }
 
-  private constructor(redis: TestRedis, options: StackOptions, proxy: TcpProxy | undefined) {
+  private constructor(
+    redis: TestRedis,
+    options: StackOptions,
+    proxy: TcpProxy | undefined,
+    pair: TestRedisPair | undefined,
+  ) {
     this.redis = redis;
     this.#proxy = proxy;
-    this.client = connectRedis(redis.url);
+    this.#pair = pair;
+    this.#redisUrl = proxy?.url ?? pair?.url ?? redis.url;
+    // With a pair the test follows the address too: what it reads is what there is after a failover.
+    this.client = connectRedis(pair?.url ?? redis.url);
     this.#options = options;
-    this.#redisUrl = proxy?.url ?? redis.url;
+  }
+
+  /** The two servers of a `replicated` stack. */
+  get pair(): TestRedisPair {
+    if (!this.#pair) throw new Error('this stack is not replicated');
+    return this.#pair;
   }
 
   /** The proxy of a `proxied` stack. */
@@ -56,8 +87,10 @@ export class TestStack {
     await Promise.all([this.engine, this.ingest, ...this.gateways].map((app) => app.ready()));
   }
 
-  startEngine(): App {
-    this.engine = spawnApp('engine', { env: this.#env({ OPS_ADDR: '127.0.0.1:0', ...this.#options.engine }) });
+  /** @param env over that of the stack's options; another one stands by while one appends. */
+  startEngine(env: Readonly<Record<string, string>> = {}): App {
+    this.engine = spawnApp('engine', { env: this.#env({ OPS_ADDR: '127.0.0.1:0', ...this.#options.engine, ...env }) });
+    this.engines.push(this.engine);
     return this.engine;
   }
 
@@ -94,11 +127,21 @@ export class TestStack {
     }
   }
 
+  /** The whole log once nothing is added any more: stop the source first. */
+  async settledLog(): Promise<{ id: string; topic: string; payload: string }[]> {
+    for (let before = await this.log(); ; ) {
+      await new Promise((resolve) => setTimeout(resolve, 1_500));
+      const now = await this.log();
+      if (now.length === before.length) return now;
+      before = now;
+    }
+  }
+
   async stop(): Promise<void> {
-    await Promise.all([this.ingest, this.engine, ...this.gateways].map((app) => app?.stop()));
+    await Promise.all([this.ingest, ...this.engines, ...this.gateways].map((app) => app?.stop()));
     this.client.disconnect();
     await this.#proxy?.close();
-    await this.redis.stop();
+    await (this.#pair ?? this.redis).stop();
   }
 
   #env(own: Readonly<Record<string, string>>): Record<string, string> {

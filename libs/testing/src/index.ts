@@ -3,6 +3,7 @@ export { freePort } from '@depthcast/start';
 export * from './binance/index.ts';
 export { startRedis, TestRedis, type TestRedisOptions } from './redis/redis.ts';
 export { startRedisCluster, TestRedisCluster } from './redis/redis-cluster.ts';
+export { startRedisPair, TestRedisPair } from './redis/redis-pair.ts';
 export { App, type AppLine, type Exit, type SpawnAppOptions, spawnApp } from './spawn-app.ts';
 export { type FrameMatch, SseClient, type SseConnectOptions } from './sse-client.ts';
 export { type SseFrame, SseParser } from './sse-parser.ts';

@@ -43,7 +43,7 @@ interface Link {
 export class TcpProxy {
   readonly counters = { connections: 0, refused: 0, requestBytes: 0, replyBytes: 0, swallowed: 0 };
   readonly #host: string;
-  readonly #targetPort: number;
+  #targetPort: number;
   readonly #server: Server;
   readonly #links = new Set<Link>();
   readonly #rules = new Set<Rule>();
@@ -72,6 +72,12 @@ export class TcpProxy {
   /** For a Redis behind it. */
   get url(): string {
     return `redis://127.0.0.1:${this.port}`;
+  }
+
+  /** Resets every connection; new ones lead to another server, as a virtual address does after a failover. */
+  retarget(target: number | { readonly port: number }): void {
+    this.#targetPort = typeof target === 'number' ? target : target.port;
+    for (const link of this.#links) this.#drop(link);
   }
 
   /** Resets every connection, and every new one at once, until `heal`. */

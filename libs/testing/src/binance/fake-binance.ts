@@ -196,8 +196,11 @@ export class FakeBinance {
       const filters = [
         { filterType: 'PRICE_FILTER', minPrice: tick, maxPrice: '1000000.00000000', tickSize: tick },
         { filterType: 'LOT_SIZE', minQty: step, maxQty: '9000.00000000', stepSize: step },
+        { filterType: 'NOTIONAL', minNotional: '5.00000000', applyMinToMarket: true },
       ];
-      return { symbol: name, status: 'TRADING', baseAssetPrecision: 8, quoteAssetPrecision: 8, filters };
+      const [, baseAsset, quoteAsset] = /^(.+?)(USDT|USD|BTC|)$/.exec(name) as RegExpExecArray;
+      const assets = { baseAsset, baseAssetPrecision: 8, quoteAsset, quoteAssetPrecision: 8 };
+      return { symbol: name, status: 'TRADING', ...assets, filters };
     });
     return { status: 200, body: JSON.stringify({ timezone: 'UTC', serverTime: Date.now(), symbols }) };
   }
