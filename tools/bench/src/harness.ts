@@ -34,6 +34,8 @@ export interface BenchContext {
 
 export interface Bench {
   readonly name: string;
+  /** A long one: it runs only when it is named, and may take so long. */
+  readonly longMsMax?: number;
   run(context: BenchContext): Promise<Row[]>;
 }
 

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import type { WireLevel } from '@depthcast/book';
 import { CAPTURES } from '../places.ts';
+import { SeededRandom } from '../seeded-random.ts';
 
 export interface Diff {
   readonly bids: WireLevel[];
@@ -48,13 +49,8 @@ export function recordedDiffs(): DiffStream | undefined {
 
 /** Diffs of the capture's shape: most changes near the touch, some far away, a third of them deletions. */
 export function generatedDiffs(): DiffStream {
-  let seed = 42;
-  const random = () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), seed | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
+  const generator = new SeededRandom(42);
+  const random = () => generator.unit();
   const middle = 618_000;
   const level = (sign: number, rank: number, size: number): WireLevel => [
     ((middle + sign * (1 + rank)) / 10).toFixed(2),
