@@ -77,7 +77,7 @@ export class Stack {
     this.#startApps(redisUrl);
     if (this.#options.watch) this.#watch();
     if (await allReady(this.ports, (text) => this.#say(text), this.#stopping.signal)) {
-      this.#screen.text(welcome(this.#options, this.ports));
+      this.#screen.text(await welcome(this.ports));
     }
   }
 

@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { StartOptions } from './options.ts';
 
 const POLL_INTERVAL_MS = 200;
 const ANSWER_TIMEOUT_MS = 2_000;
@@ -28,19 +27,38 @@ export async function allReady(
   return false;
 }
 
-/** What a newcomer types next. */
-export function welcome(options: StartOptions, ports: readonly number[]): string {
+interface SymbolDetail {
+  readonly symbol: string;
+  readonly data_types: readonly string[];
+}
+
+/** What a newcomer types next, with a symbol that is there. */
+export async function welcome(ports: readonly number[]): Promise<string> {
   const [port] = ports;
-  const symbol = options.symbols?.[0] ?? (options.source.kind === 'simulator' ? 'BTCUSD' : 'BTCUSDT');
+  const address = `http://127.0.0.1:${port}`;
+  const { symbol, takesOrders } = await someSymbol(address);
+  const order = `'${address}/api/orders?wait=ack' -H 'content-type: application/json' -d '{"symbol":"${symbol}","side":"BUY","qty":1}'`;
   return `
   Depthcast is up. In another terminal:
 
-    curl -N 'http://127.0.0.1:${port}/stream?streams=${symbol}:MBP:10'
-    curl -N 'http://127.0.0.1:${port}/api/stream?types=all'
+    curl -N '${address}/stream?streams=${symbol}:MBP:10'
+    curl -N '${address}/api/stream?types=all'${takesOrders ? `\n    curl ${order}` : ''}
 
   Gateways: ${ports.map((p) => `http://127.0.0.1:${p}`).join('  ')}
   Ctrl-C stops everything.
 `;
+}
+
+/** A welcome is worth no failure: where the gateway does not say, the simulator's best known. */
+async function someSymbol(address: string): Promise<{ symbol: string; takesOrders: boolean }> {
+  const response = await fetch(`${address}/symbols`, { signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) }).catch(
+    () => undefined,
+  );
+  const body = (await response?.json().catch(() => undefined)) as { details?: SymbolDetail[] } | undefined;
+  const details = body?.details ?? [];
+  // The first of the simulator's by name, ADAUSD, is not the one that people expect.
+  const shown = details.find(({ symbol }) => symbol.startsWith('BTC')) ?? details[0];
+  return { symbol: shown?.symbol ?? 'BTCUSD', takesOrders: shown?.data_types.includes('MBO') ?? false };
 }
 
 async function whyNotReady(port: number): Promise<string | undefined> {
