@@ -29,7 +29,7 @@ const schema = z.object({
   ORDER_SEND_MS: settings.integer({ min: 10, max: 60_000, default: 2_000, unit: 'ms' }),
   /** Without a clock event for so long, what is shown counts as stale. They come once a second. */
   CLOCK_STALE_MS: settings.integer({ min: 100, max: 600_000, default: 3_000, unit: 'ms' }),
-  /** Origins that browsers may read from, and place orders from; `*`: all may read, none may place orders. */
+  /** Origins whose pages may read, and place orders; `*`: all may read, only this host's own may place orders. */
   CORS_ORIGIN: settings.list('*'),
 });
 

@@ -182,6 +182,7 @@ function makeIntake(gateway: Gateway, inbox: InboxProducer, config: GatewayConfi
     acks,
     state,
     isStarted: () => gateway.hasStarted,
+    isStale: () => gateway.watch.isStale,
     eventUs: () => clock.nowUs,
     nowMs: Date.now,
     pendingMax: config.ORDERS_PENDING_MAX,

@@ -1,5 +1,6 @@
 import { type FollowState, type LogEntry, previousTailOf, Timeline } from '@depthcast/log';
 import { type Cursor, compareCursors } from '@depthcast/protocol';
+import { AccountRenewal } from './commands/account-renewal.ts';
 import { AccountTable } from './commands/account-table.ts';
 import { AckWaiters } from './commands/ack-waiters.ts';
 import { EventClock } from './commands/event-clock.ts';
@@ -63,6 +64,7 @@ export class Gateway implements TailConsumer {
   readonly stats: TailStats = { entries: 0, batches: 0, lastBatchEntries: 0, restarts: 0, mismatches: 0 };
   readonly #options: GatewayOptions;
   readonly #loop: TailLoop;
+  readonly #renewal: AccountRenewal;
   readonly #waiters = new CursorWaiters();
   readonly #pages: HistoryPages;
   readonly #snapshots: SnapshotFrames;
@@ -107,7 +109,12 @@ export class Gateway implements TailConsumer {
     this.accounts = new AccountTable({
       tsNs: () => this.clock.tsNs,
       onOrder: (account, type, payload) => this.acks.onOrder(account, type, payload),
+      onUnknown: () => this.#renewal.begin(),
       onUnreadable: (what, error) => options.onWarn(what, error),
+    });
+    this.#renewal = new AccountRenewal({
+      stored: () => source.accounts(),
+      onStored: (stored) => this.accounts.renew(stored),
     });
     const { state, watch, accounts } = this;
     this.views = new ViewHub(
@@ -172,6 +179,7 @@ export class Gateway implements TailConsumer {
     this.fanout.stop();
     this.#waiters.stop();
     this.acks.stop();
+    this.#renewal.stop();
     await this.#loop.stop();
   }
 
@@ -181,7 +189,7 @@ export class Gateway implements TailConsumer {
     this.window.restart(start.after);
     this.views.pause();
     this.state.restart(start.books);
-    this.accounts.restart(start.accounts);
+    this.accounts.restart(start);
     if (this.#isCaughtUp) this.#caughtUp = new Gate();
     this.#isCaughtUp = false;
     this.#pages.clear();
@@ -206,7 +214,6 @@ export class Gateway implements TailConsumer {
       batchTopics[i] = topic;
       if (text === 'epoch') this.#timeline.cross(epoch, previousTailOf(payload));
       else if (text === 'clock') hasClock = true;
-      else if (text === 'engine') this.accounts.forgetStartingBalances();
       if (epoch !== ordinalEpoch) {
         ordinal = this.#ordinalOf(epoch);
         ordinalEpoch = epoch;
@@ -223,13 +230,13 @@ export class Gateway implements TailConsumer {
     fanout.publish(from);
     window.evict();
     this.#applyAll(entries);
-    if (hasClock) this.clock.onClock(this.state.clockTsNs);
     this.stats.entries += entries.length;
     this.stats.batches++;
     this.stats.lastBatchEntries = entries.length;
     if (window.tail) this.#waiters.onTail(window.tail);
     if (!this.#isCaughtUp) this.#checkCaughtUp();
     if (!this.#hasStarted) this.#checkStarted();
+    if (hasClock) this.clock.onClock(this.state.clockTsNs, { isReplayed: !this.#isCaughtUp });
     if (this.#isCaughtUp) this.watch.onBooks();
     if (hasClock) this.watch.onClock();
     this.views.endBatch();
@@ -241,8 +248,11 @@ export class Gateway implements TailConsumer {
     const topics = this.#batchTopics;
     for (let i = 0; i < entries.length; i++) {
       const topic = topics[i] as Topic;
-      if (topic.isPrivate) accounts.apply(entries[i] as LogEntry, topic);
-      else state.apply(entries[i] as LogEntry, topic);
+      const entry = entries[i] as LogEntry;
+      if (topic.isPrivate) accounts.apply(entry, topic);
+      else if (topic.type === 'epoch') accounts.onEpoch(entry, wordOf(entry.payload, 'reason'));
+      else if (topic.type === 'engine') accounts.onEngine(entry, wordOf(entry.payload, 'version'));
+      else state.apply(entry, topic);
     }
     state.endBatch();
   }
@@ -277,4 +287,9 @@ export class Gateway implements TailConsumer {
     this.stats.mismatches++;
     this.#options.onWarn(`book of ${symbol}: ${reason}`);
   }
+}
+
+/** A member of an event of the engine's own; empty where it has none. */
+function wordOf(payload: Buffer, name: string): string {
+  return new RegExp(`"${name}":"([^"]*)"`).exec(payload.toString())?.[1] ?? '';
 }

@@ -23,14 +23,15 @@ export function configureHttp(app: NestFastifyApplication, config: { readonly CO
 
 /**
  * For everything but the streams, and for their preflights: a long Last-Event-ID triggers one. Every origin may read,
- * but only one that is named may place orders: else any page that somebody opens could.
+ * but only one that is named may place orders: else any page that somebody opens could. A POST needs no word of ours
+ * to be sent, but its Content-Type does; what is sent all the same {@link checkOrigin} refuses.
  */
 function useCors(app: NestFastifyApplication, origins: readonly string[]): void {
   const isAll = origins.includes('*');
   app.enableCors({
     origin: isAll ? '*' : [...origins],
     methods: ['GET', 'HEAD', 'OPTIONS', ...(isAll ? [] : ['POST', 'DELETE'])],
-    allowedHeaders: ['Last-Event-ID', 'Cache-Control', 'Content-Type', 'Authorization'],
+    allowedHeaders: ['Last-Event-ID', 'Cache-Control', 'Authorization', ...(isAll ? [] : ['Content-Type'])],
     exposedHeaders: ['Retry-After'],
     maxAge: 86_400,
   });

@@ -35,6 +35,14 @@ class ByHand {
     );
   }
 
+  /** How an order stands that has ended before. */
+  async state(id: string, status: string, account: string): Promise<void> {
+    await this.#feeder.append([
+      `order_state:BTCUSD:${account}`,
+      `{"type":"order_state","client_order_id":"${id}","status":"${status}","symbol":"BTCUSD","side":"BUY","order_qty":0.5,"limit_price":100.25,"executed_qty":0.5,"avg_price":100,"reason":"","last_ts_ns":{ts}}`,
+    ]);
+  }
+
   async unknownOrder(id: string, account = 'default'): Promise<void> {
     await this.#feeder.append([
       `order_update::${account}`,
@@ -380,6 +388,28 @@ describe('POST and DELETE /api/orders', () => {
     });
   });
 
+  it('a cancel of an order that has ended is a 404 that says how it ended', async () => {
+    const answer = gateway.request('/api/orders/over?account=ed', { method: 'DELETE' });
+    await appended('over');
+    await engine.state('over', 'FILLED', 'ed');
+    const { status, text } = await answer;
+    expect([status, text]).toEqual([404, expect.stringContaining('it is FILLED')]);
+  });
+
+  it('no order is taken while event time stands still, and a cancel is', async () => {
+    const stale = await TestGateway.start(proxy.url, { CLOCK_STALE_MS: '100' });
+    const post = () => stale.order({ ...ORDER, client_order_id: 'too-late' });
+    await until(async () => JSON.stringify((await post()).body).includes('stands still'));
+    expect((await post()).body).toMatchObject({ code: 503, error: 'OVERLOADED', client_order_id: 'too-late' });
+    const before = (await inputs('too-late')).length;
+    expect((await post()).status).toBe(503);
+    expect(await inputs('too-late')).toHaveLength(before);
+    const answer = stale.request('/api/orders/late-cancel', { method: 'DELETE' });
+    await appended('late-cancel');
+    await engine.update('late-cancel', 'CANCELLED');
+    expect((await answer).status).toBe(200);
+  });
+
   it('a page may place orders from an origin that is named, and from no other', async () => {
     const named = await TestGateway.start(proxy.url, { CORS_ORIGIN: 'http://elsewhere' });
     const preflight = { 'access-control-request-method': 'DELETE', 'access-control-request-headers': 'content-type' };
@@ -387,14 +417,58 @@ describe('POST and DELETE /api/orders', () => {
     const allowed = await named.request('/api/orders', { method: 'OPTIONS', headers });
     expect(allowed.headers['access-control-allow-origin']).toBe('http://elsewhere');
     expect(allowed.headers['access-control-allow-methods']).toMatch(/POST.*DELETE/);
+    expect(allowed.headers['access-control-allow-headers']).toMatch(/Content-Type/);
     const anybody = await gateway.request('/api/orders', { method: 'OPTIONS', headers });
     expect(anybody.headers['access-control-allow-methods']).not.toMatch(/POST|DELETE/);
-    // What needs no preflight is refused for its type.
+    // POST needs no permission, but JSON does.
+    expect(anybody.headers['access-control-allow-headers']).not.toMatch(/Content-Type/i);
+    // What needs no preflight is refused all the same.
     const plain = { origin: 'http://elsewhere', 'content-type': 'text/plain' };
     const posted = await gateway.request('/api/orders', { method: 'POST', headers: plain }, '{}');
-    expect(posted.status).toBe(415);
+    expect(posted.status).toBe(403);
     expect(posted.headers['access-control-expose-headers']).toContain('Retry-After');
   });
+
+  it.each([
+    ['*', 'http://elsewhere', undefined, 403],
+    ['*', 'null', undefined, 403],
+    ['*', 'file://', undefined, 403],
+    ['*', '', undefined, 403],
+    ['*', 'http://{host}.elsewhere', undefined, 403],
+    ['*', 'http://elsewhere/{host}', undefined, 403],
+    ['*', 'http://127.0.0.1:1', undefined, 403],
+    ['*', 'http://{host}', undefined, 202],
+    ['*', 'https://depth.example', 'depth.example', 202],
+    ['*', 'https://depth.example', 'DEPTH.example:443', 202],
+    ['*', 'https://depth.example', 'depth.example:80', 403],
+    ['*', undefined, undefined, 202],
+    ['http://elsewhere', 'http://elsewhere', undefined, 202],
+    ['http://elsewhere', 'http://elsewhere:81', undefined, 403],
+    ['http://elsewhere', 'http://{host}', undefined, 202],
+  ])(
+    'with CORS_ORIGIN=%s a page of %s, asking %s, has its order answered with %i',
+    async (allowed, from, host, code) => {
+      const named = await TestGateway.start(proxy.url, { CORS_ORIGIN: allowed });
+      await named.reaches(feeder.id);
+      const origin = from?.replace('{host}', `127.0.0.1:${named.port}`);
+      const headers = {
+        'content-type': 'application/json',
+        ...(origin === undefined ? {} : { origin }),
+        ...(host === undefined ? {} : { host }),
+      };
+      const id = `page-${named.port}`;
+      const body = JSON.stringify({ ...ORDER, client_order_id: id });
+      const placed = await named.request('/api/orders', { method: 'POST', headers }, body);
+      expect(placed.status).toBe(code);
+      const cancelled = await named.request(`/api/orders/${id}?wait_ms=5`, { method: 'DELETE', headers });
+      expect(cancelled.status).toBe(code === 403 ? 403 : 504);
+      expect(await inputs(id)).toHaveLength(code === 403 ? 0 : 2);
+      if (code === 403) expect(JSON.parse(placed.text)).toMatchObject({ code: 403, error: 'ORIGIN_FORBIDDEN' });
+      // Whoever may not place orders may read, as far as the browser lets it.
+      expect((await named.request('/api/orders', { headers })).status).toBe(200);
+      await named.stop();
+    },
+  );
 
   it('GET /api tells of all of it', async () => {
     const { body } = await gateway.json('/api');

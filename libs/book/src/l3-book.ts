@@ -28,7 +28,8 @@ export interface OrderFill {
 
 /**
  * Why a book does not take an order; nothing has changed then. `duplicate`: an order of that id rests here. `full`:
- * it holds `ordersMax`. `oversized`: the level's total would pass 2^53 − 1 lots and be no longer exact.
+ * it holds `ordersMax`. `oversized`: the level's total would pass what its scale can say
+ * exactly, `Scale.stepsMax`.
  */
 export type AddRefusal = 'duplicate' | 'full' | 'oversized';
 /** `unknown`: no order of that id rests here. */
@@ -115,7 +116,7 @@ export class L3Book extends PriceBook<OrderLevelView> {
     if (orders.count === this.ordersMax) return 'full';
     const ladder = this.#side(side);
     const level = ladder.levelAt(price);
-    if (level !== undefined && level.size + size > Number.MAX_SAFE_INTEGER) return 'oversized';
+    if ((level?.size ?? 0) + size > this.sizeScale.stepsMax) return 'oversized';
     ladder.append(orders.open(id, size, tsUs), level ?? ladder.open(price));
     return 'added';
   }
@@ -149,7 +150,7 @@ export class L3Book extends PriceBook<OrderLevelView> {
       return 'kept';
     }
     const others = isSamePrice ? level.size - sizeBefore : ladder.sizeAt(price);
-    if (others + size > Number.MAX_SAFE_INTEGER) return 'oversized';
+    if (others + size > this.sizeScale.stepsMax) return 'oversized';
     ladder.unlink(slot);
     orders.setSize(slot, size);
     orders.setTsUs(slot, tsUs);

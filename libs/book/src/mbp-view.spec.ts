@@ -31,6 +31,23 @@ describe('an MBP side', () => {
     expect(renderMbpSide(new L2Book(Scale.ofStep('1'), Scale.ofStep('1')), 'bid', 5)).toBe('[]');
   });
 
+  it('adds sizes up exactly, even beyond what one size can be', () => {
+    for (const step of ['0.01', '0.05', '25']) {
+      const sizes = Scale.ofStep(step);
+      const book = new L2Book(Scale.ofStep('1'), sizes);
+      const size = sizes.format(sizes.stepsMax);
+      book.replace(
+        ['9', '8', '7', '6'].map((price) => [price, size]),
+        [],
+      );
+      const totals = Array.from(
+        renderMbpSide(book, 'bid', 4).matchAll(/"total_quantity":([\d.]+)/g),
+        ([, text]) => text,
+      );
+      expect(totals).toEqual([1n, 2n, 3n, 4n].map((n) => sizes.formatSum(n * BigInt(sizes.stepsMax))));
+    }
+  });
+
   it("makes the seed's data object of both", () => {
     expect(JSON.parse(renderMbp(sample(), 1))).toEqual({
       format: 'MBP',

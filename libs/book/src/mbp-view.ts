@@ -21,11 +21,19 @@ export function renderMbpSide(book: PriceBook, side: Side, levels: number, nowUs
   const count = Math.min(levels, ladder.length);
   const sideField = side === 'bid' ? ',"side":"Bid","total_quantity":' : ',"side":"Ask","total_quantity":';
   let json = '[';
+  const sizeMax = sizeScale.stepsMax;
   let cumulative = 0;
+  // Venues show sizes of which a few together are more than a double holds.
+  let beyond = 0n;
   for (let rank = 0; rank < count; rank++) {
     const size = ladder.sizeOf(rank);
+    if (cumulative + size > sizeMax) {
+      beyond += BigInt(cumulative);
+      cumulative = 0;
+    }
     cumulative += size;
-    json += `${rank === 0 ? '' : ','}{"price":${priceScale.format(ladder.priceOf(rank))},"quantity":${sizeScale.format(size)},"order_count":${orders ? orders.orderCountOf(rank) : null}${sideField}${sizeScale.format(cumulative)},"avg_age_ms":${orders ? orders.averageAgeMsOf(rank, nowUs) : null}}`;
+    const total = beyond === 0n ? sizeScale.format(cumulative) : sizeScale.formatSum(beyond + BigInt(cumulative));
+    json += `${rank === 0 ? '' : ','}{"price":${priceScale.format(ladder.priceOf(rank))},"quantity":${sizeScale.format(size)},"order_count":${orders ? orders.orderCountOf(rank) : null}${sideField}${total},"avg_age_ms":${orders ? orders.averageAgeMsOf(rank, nowUs) : null}}`;
   }
   return `${json}]`;
 }

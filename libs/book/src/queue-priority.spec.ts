@@ -1,5 +1,6 @@
 import { Scale } from '@depthcast/protocol';
 import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
 import { L3Book } from './l3-book.ts';
 
 const ONE = Scale.ofStep('1');
@@ -109,6 +110,30 @@ describe('what cannot be done changes nothing', () => {
     expect(book.replace('a', 100, large - 10, 0)).toBe('requeued');
     expect(book.bids.sizeOf(0)).toBe(large);
     expect([book.cancel('a'), book.bids.sizeOf(0)]).toEqual([large - 10, 10]);
+  });
+
+  it('a level whose total its step could not say exactly', () => {
+    const steps = fc.constantFrom('0.05', '0.000005', '25', '0.3', '1');
+    const sizes = fc.array(fc.integer({ min: 1, max: 6 }), { minLength: 2, maxLength: 12 });
+    const seen = new Set<string>();
+    fc.assert(
+      fc.property(steps, sizes, (step, parts) => {
+        const book = new L3Book(ONE, Scale.ofStep(step));
+        const { sizeScale } = book;
+        let total = 0n;
+        parts.forEach((part, i) => {
+          const size = Math.ceil((sizeScale.stepsMax * part) / 6);
+          const result = i % 3 === 2 ? book.replace('0', 100, size, 0) : book.add(`${i}`, 'bid', 100, size, 0);
+          seen.add(result);
+          total = 0n;
+          for (const { size: each } of book.orders('bid')) total += BigInt(each);
+          if (total > 0n) expect(sizeScale.format(book.bids.sizeOf(0))).toBe(sizeScale.formatSum(total));
+          expect(total <= BigInt(sizeScale.stepsMax)).toBe(true);
+        });
+      }),
+    );
+    for (const result of ['added', 'oversized', 'requeued', 'kept']) expect(seen).toContain(result);
+    expect(new L3Book(ONE, Scale.ofStep('25')).add('a', 'bid', 1, large, 0)).toBe('oversized');
   });
 
   it('an unknown order', () => {

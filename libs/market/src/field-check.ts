@@ -1,5 +1,5 @@
 import { shown } from '@depthcast/book';
-import { SYMBOL_PATTERN } from '@depthcast/protocol';
+import { ORDER_DECIMAL_CHARS_MAX, SYMBOL_PATTERN } from '@depthcast/protocol';
 
 /** A JSON object of unknown shape. */
 export type RawInput = Record<string, unknown>;
@@ -7,7 +7,6 @@ export type RawInput = Record<string, unknown>;
 /** What is wrong with an input: the field, what came, what is allowed. */
 export type Check = (input: RawInput) => string | undefined;
 
-const DECIMAL_CHARS_MAX = 40;
 const DIGIT_0 = 48;
 const DIGIT_9 = 57;
 const POINT = 46;
@@ -62,7 +61,7 @@ export function positiveDecimal(input: RawInput, field: string): string | undefi
   const value = input[field];
   return typeof value === 'string' && isPositiveDecimal(value)
     ? undefined
-    : `${field} ${shown(value)} is not decimal text above 0 such as "12.5", of at most ${DECIMAL_CHARS_MAX} characters`;
+    : `${field} ${shown(value)} is not decimal text above 0 such as "12.5", of at most ${ORDER_DECIMAL_CHARS_MAX} characters`;
 }
 
 export function list(input: RawInput, field: string): string | undefined {
@@ -84,7 +83,7 @@ export function flag(input: RawInput, field: string): string | undefined {
 /** Digits with at most one point between them, not all of them 0. */
 function isPositiveDecimal(value: string): boolean {
   const { length } = value;
-  if (length > DECIMAL_CHARS_MAX) return false;
+  if (length > ORDER_DECIMAL_CHARS_MAX) return false;
   let points = 0;
   let isPositive = false;
   for (let i = 0; i < length; i++) {

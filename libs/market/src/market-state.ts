@@ -6,8 +6,8 @@ import type { MarketOptions } from './market-options.ts';
 import { MATCHED_ORDERS_MAX, MatchedMarket } from './matched-market.ts';
 import { PaperQueue, type PaperQueueMemory } from './paper-queue.ts';
 import type { SourceMemory } from './source-ledger.ts';
-import type { SymbolFold } from './symbol-core.ts';
 import { defined, type SymbolDefinition } from './symbol-definition.ts';
+import type { SymbolFold } from './symbol-fold.ts';
 import { type DepthDiff, SymbolMarket } from './symbol-market.ts';
 import type { AnySymbol } from './symbol-table.ts';
 

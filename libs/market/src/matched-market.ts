@@ -7,8 +7,9 @@ import { ladderJson } from './event-writer.ts';
 import type { SymbolFolds } from './folds/symbol-folds.ts';
 import { OrderBookWriter } from './matching/order-book-writer.ts';
 import { type OrderMatch, ownSide, type Plan, planMatches, type Taker } from './matching/plan.ts';
-import { emptyFold, PAPER_ORDERS_MAX, SymbolCore, type SymbolFold, type Times } from './symbol-core.ts';
+import { PAPER_ORDERS_MAX, SymbolCore, type Times } from './symbol-core.ts';
 import type { DefinedSymbol, StoredBookState, StoredOrder } from './symbol-definition.ts';
+import { emptyFold, type SymbolFold } from './symbol-fold.ts';
 
 /** Orders that a matched book holds, of flow and accounts together: its `book_snapshot` has then some 6 MB. */
 export const MATCHED_ORDERS_MAX = 100_000;
@@ -102,7 +103,7 @@ export class MatchedMarket extends SymbolCore<L3Book> {
     const plan = planMatches(book, taker, this.#accountOf);
     const left = lots - plan.lots;
     const others = book.ladder(order.side).sizeAt(ticks) - (order.price === ticks ? order.size : 0);
-    if (others + left > Number.MAX_SAFE_INTEGER) throw invalid(`orderId ${orderId} finds no place in the book`);
+    if (others + left > book.sizeScale.stepsMax) throw invalid(`orderId ${orderId} finds no place in the book`);
 
     const events = this.resume(input);
     if (plan.lots === 0) this.#changes.replace(order, ticks, lots, tsEventUs, events);
@@ -113,13 +114,6 @@ export class MatchedMarket extends SymbolCore<L3Book> {
     }
     this.finish(input, second, events);
     return events;
-  }
-
-  /** It is the same symbol, defined anew: what numbers its changes and trades goes on. */
-  goOn(before: MatchedMarket): void {
-    this.fold.last = before.fold.last;
-    this.fold.tradeId = before.fold.tradeId;
-    this.#toldTradeId = before.fold.tradeId;
   }
 
   override stored(): StoredBookState {
@@ -243,7 +237,7 @@ export class MatchedMarket extends SymbolCore<L3Book> {
     const { book } = this;
     // What trades with all that it reaches has made room.
     if (book.orderCount === book.ordersMax && plan.lots === 0) return false;
-    return book.ladder(ownSide(side)).sizeAt(ticks) + left <= Number.MAX_SAFE_INTEGER;
+    return book.ladder(ownSide(side)).sizeAt(ticks) + left <= book.sizeScale.stepsMax;
   }
 
   #paperOrder(id: string): PaperOrder | undefined {

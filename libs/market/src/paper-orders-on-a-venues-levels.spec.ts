@@ -104,11 +104,14 @@ describe('the part that can trade at once', () => {
     expect(tape.order('bob', 'f', 'BUY', '4', '102', { tif: 'FOK' }).at(-1)).toBe('bob f FILLED');
   });
 
-  it('is of no post-only order, which goes by what is displayed', () => {
+  it('is of no post-only order, which goes by the same: what is displayed, less what has been taken', () => {
     const tape = new Tape();
-    tape.order('ann', 'a', 'BUY', '1', '101');
+    tape.order('ann', 'a', 'BUY', '0.9', '101');
     expect(tape.order('ann', 'b', 'BUY', '1', '101', { postOnly: true })).toEqual(['ann b REJECTED post_only']);
     expect(tape.order('ann', 'c', 'BUY', '1', '100.99', { postOnly: true })).toEqual(['ann c ACCEPTED']);
+    tape.order('ann', 'd', 'BUY', '0.1', '101');
+    expect(tape.order('ann', 'e', 'BUY', '1', '101', { postOnly: true })).toEqual(['ann e ACCEPTED']);
+    expect(tape.order('ann', 'f', 'BUY', '1', '102', { postOnly: true })).toEqual(['ann f REJECTED post_only']);
   });
 
   it.each([

@@ -5,8 +5,9 @@ import type { OrderDesk } from './accounts/order-desk.ts';
 import type { PaperOrder } from './accounts/paper-order.ts';
 import { errorEvent, SymbolEventWriter } from './event-writer.ts';
 import type { SymbolFolds } from './folds/symbol-folds.ts';
-import { crosses, type Match, type Plan } from './matching/plan.ts';
+import type { Match, Plan } from './matching/plan.ts';
 import { type DefinedSymbol, type StoredBookState, tradingOf } from './symbol-definition.ts';
+import type { SymbolFold } from './symbol-fold.ts';
 
 /** Event time between two `book_snapshot` events of a symbol. */
 export const BOOK_SNAPSHOT_EVERY_US = 60_000_000;
@@ -24,52 +25,6 @@ const US_PER_SECOND = 1_000_000;
 export interface Times {
   readonly tsEventUs: number;
   readonly tsRecvUs: number;
-}
-
-/** The scalar part of a symbol's state. Plain data. */
-export interface SymbolFold {
-  status: BookStatus;
-  /** The producer whose feed is up: that of the last `up`, '' once it has said `down`. */
-  feedSrc: string;
-  /** Last update id in the book: the venue's, or of a matched symbol its own count of changes. */
-  last: number;
-  /** Venue time of the last change of the book. */
-  tsEventUs: number;
-  /** Text of the last `market` price, '' before the first. */
-  market: string;
-  traded: boolean;
-  /** Half ticks of the mid that was last published, -1 before the first. */
-  mid: number;
-  /** Best bid and ask that were last published: price, size, price, size in ticks and lots. */
-  bbo: [number, number, number, number];
-  /** Update id of the last quote. */
-  quoteLast: number;
-  /** Of a matched symbol the number of its last trade. */
-  tradeId: number;
-  /** Of a matched symbol whether its feed has ever been up. */
-  isOpen: boolean;
-  /** Event-time second of the last checksum. */
-  checksumSecond: number;
-  /** Event time of the last `book_snapshot`. */
-  snapshotUs: number;
-}
-
-export function emptyFold(): SymbolFold {
-  return {
-    status: 'buffering',
-    feedSrc: '',
-    last: 0,
-    tsEventUs: 0,
-    market: '',
-    traded: false,
-    mid: NEVER,
-    bbo: [NEVER, NEVER, NEVER, NEVER],
-    quoteLast: NEVER,
-    tradeId: 0,
-    isOpen: false,
-    checksumSecond: NEVER,
-    snapshotUs: NEVER,
-  };
 }
 
 /**
@@ -145,6 +100,11 @@ export abstract class SymbolCore<Book extends PriceBook = PriceBook> {
   onOrder(order: PaperOrder, instrument: Instrument, times: Times, second: number, events: LogEvent[]): void {
     const { desk } = this;
     const { tsEventUs } = times;
+    const early = this.#refusalAtOnce(order, instrument);
+    if (early !== undefined) {
+      desk.reject(order, early, tsEventUs, events);
+      return;
+    }
     const plan = this.plan(order);
     const refusal = this.#refusal(order, instrument, plan);
     if (refusal !== undefined) {
@@ -271,9 +231,16 @@ export abstract class SymbolCore<Book extends PriceBook = PriceBook> {
     events.push(this.writer.market(tsEventUs, fold.market));
   }
 
-  #refusal(order: PaperOrder, instrument: Instrument, plan: Plan): OrderReason | undefined {
+  /** What can be told without walking the book, which may be a thousand orders long: nobody has that for nothing. */
+  #refusalAtOnce(order: PaperOrder, instrument: Instrument): OrderReason | undefined {
     if (!this.isOpen()) return 'book_not_synced';
-    if (order.postOnly && crosses(this.book, order)) return 'post_only';
+    // One lot shows whether it meets anything.
+    if (order.postOnly && meetsAnything(this.plan({ ...order, lots: 1 }))) return 'post_only';
+    // At market only the plan knows what it costs.
+    return order.ticks === undefined || this.desk.affords(order, instrument) ? undefined : 'insufficient_balance';
+  }
+
+  #refusal(order: PaperOrder, instrument: Instrument, plan: Plan): OrderReason | undefined {
     const best = plan.matches[0];
     if (order.ticks === undefined && best && instrument.quoteOf(best.price, order.lots) < instrument.minNotional) {
       return 'notional_too_small';
@@ -282,6 +249,10 @@ export abstract class SymbolCore<Book extends PriceBook = PriceBook> {
       ? 'book_full'
       : undefined;
   }
+}
+
+function meetsAnything({ lots, end }: Plan): boolean {
+  return lots > 0 || end === 'own_order';
 }
 
 /** Why what the plan leaves of an order cannot rest; undefined when it can. */

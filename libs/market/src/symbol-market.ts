@@ -7,8 +7,9 @@ import { ladderJson, levelsJson } from './event-writer.ts';
 import type { SymbolFolds } from './folds/symbol-folds.ts';
 import { type Match, makerSide, ownSide, type Plan, planLevels } from './matching/plan.ts';
 import { PaperQueue } from './paper-queue.ts';
-import { emptyFold, PAPER_ORDERS_MAX, SymbolCore, type SymbolFold, type Times } from './symbol-core.ts';
+import { PAPER_ORDERS_MAX, SymbolCore, type Times } from './symbol-core.ts';
 import type { DefinedSymbol } from './symbol-definition.ts';
+import { emptyFold, type SymbolFold } from './symbol-fold.ts';
 
 const NEVER = -1;
 

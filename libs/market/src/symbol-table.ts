@@ -5,6 +5,7 @@ import { SymbolFolds } from './folds/symbol-folds.ts';
 import type { MarketOptions } from './market-options.ts';
 import { MatchedMarket } from './matched-market.ts';
 import { type DefinedSymbol, defined, isAnother } from './symbol-definition.ts';
+import { emptyFold, type SymbolFold } from './symbol-fold.ts';
 import { SymbolMarket } from './symbol-market.ts';
 
 /** A further symbol is refused. */
@@ -119,17 +120,33 @@ export class SymbolTable {
     for (const order of open) this.#desk.close(order, 'CANCELLED', 'symbol_changed', timeUs, events);
   }
 
-  /** What is said of a symbol's trades goes on from what it was. */
   #fresh(next: DefinedSymbol, known: AnySymbol | undefined): AnySymbol {
     const folds = foldsFor(next, this.#options, known);
-    const isMatched = next.definition.depthRule === 'matched';
-    const fresh = isMatched ? new MatchedMarket(next, folds, this.#desk) : new SymbolMarket(next, folds, this.#desk);
-    if (known === undefined) return fresh;
-    fresh.fold.traded = known.fold.traded;
-    fresh.fold.market = known.fold.market;
-    if (fresh instanceof MatchedMarket && known instanceof MatchedMarket) fresh.goOn(known);
-    return fresh;
+    return next.definition.depthRule === 'matched'
+      ? new MatchedMarket(next, folds, this.#desk, undefined, matchedFold(known))
+      : new SymbolMarket(next, folds, this.#desk, undefined, freshFold(known));
   }
+}
+
+/**
+ * Of an empty book. What is said of the symbol's trades goes on from what it was, and so do the numbers that a matched
+ * symbol gives, even where its book has been its venue's in between: no two trades of a symbol have one `trade_id`.
+ */
+function freshFold(known: AnySymbol | undefined): SymbolFold {
+  if (known === undefined) return emptyFold();
+  const { traded, market, tradeId, last, matchedLast } = known.fold;
+  return {
+    ...emptyFold(),
+    traded,
+    market,
+    tradeId,
+    matchedLast: known instanceof MatchedMarket ? last : matchedLast,
+  };
+}
+
+function matchedFold(known: AnySymbol | undefined): SymbolFold {
+  const fold = freshFold(known);
+  return { ...fold, last: fold.matchedLast };
 }
 
 /** Bars and averages outlive a new book, but not another tick or step: they count in these. */

@@ -125,6 +125,26 @@ describe('a matched symbol', () => {
     }
   });
 
+  it("goes on numbering its changes and trades where it was, even after its book has been its venue's", () => {
+    const { market, venue } = begun();
+    const trade = (id: string) => {
+      market.apply(venue.order(`m${id}`, 'SELL', '1', '101'));
+      const events = market.apply(venue.order(`t${id}`, 'BUY', '1', '101'));
+      const of = (type: string) => events.find(({ topic }) => topic.startsWith(type))?.payload ?? '';
+      return [parseEvent('trade', of('trade')).trade_id, parseEvent('book_change', of('book_change')).last];
+    };
+    expect([trade('a'), trade('b')]).toEqual([
+      [1, 3],
+      [2, 5],
+    ]);
+    lines(market, venue.symbol(), venue.feed('up'), venue.snapshot(2, [['99', '1']], [['101', '1']]));
+    expect(lines(market, venue.trade(77, '101', '1'))).toEqual(['trade', 'market 101']);
+    const restored = Market.restore(market.snapshot());
+    const back = [venue.matched({ tick: '0.1' }), venue.feed('up')];
+    expect(back.flatMap((input) => market.apply(input))).toEqual(back.flatMap((input) => restored.apply(input)));
+    expect(trade('c')).toEqual([3, 8]);
+  });
+
   it('with other rules for its orders goes on as it is', () => {
     const { market, venue, gateway } = begun();
     lines(market, venue.order('f1', 'BUY', '1', '99'), gateway.order('a', 'BUY', '1', '98', { account: 'alice' }));

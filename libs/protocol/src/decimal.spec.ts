@@ -36,6 +36,24 @@ describe('a scale', () => {
     );
   });
 
+  it('says exactly the most steps it can hold, and any sum', () => {
+    const steps = fc.constantFrom('0.01', '0.05', '0.000005', '1', '25', '0.3');
+    fc.assert(
+      fc.property(steps, fc.bigInt({ min: 0n, max: 2n ** 80n }), fc.nat(9), (step, sum, below) => {
+        const scale = Scale.ofStep(step);
+        const count = scale.stepsMax - below;
+        expect(scale.parse(scale.format(count))).toBe(count);
+        expect((count + below + 1) * scale.stepUnits).toBeGreaterThan(Number.MAX_SAFE_INTEGER);
+        expect(scale.formatSum(BigInt(count))).toBe(scale.format(count));
+        const units = BigInt(scale.formatSum(sum).replace('.', ''));
+        expect(units).toBe(sum * BigInt(scale.stepUnits));
+        expect(scale.formatSum(sum)).toMatch(
+          scale.decimals === 0 ? /^\d+$/ : new RegExp(`^\\d+\\.\\d{${scale.decimals}}$`),
+        );
+      }),
+    );
+  });
+
   it('takes more decimals than it has only when they are zeros', () => {
     expect(Scale.ofStep('0.01').parse('61837.63000000')).toBe(6183763);
     expect(() => Scale.ofStep('0.01').parse('61837.63000001', 'price')).toThrow(

@@ -16,11 +16,14 @@ export class Scale {
   readonly decimals: number;
   /** Step in units of 10^-decimals: 1 for 0.01, 5 for 0.05. */
   readonly stepUnits: number;
+  /** The most steps of which the text is exact: those that are at most 2^53 − 1 units. */
+  readonly stepsMax: number;
   readonly #pow: number;
 
   private constructor(decimals: number, stepUnits: number) {
     this.decimals = decimals;
     this.stepUnits = stepUnits;
+    this.stepsMax = Math.floor(Number.MAX_SAFE_INTEGER / stepUnits);
     this.#pow = 10 ** decimals;
   }
 
@@ -90,12 +93,23 @@ export class Scale {
     return units / this.stepUnits;
   }
 
-  /** Text with exactly `decimals` places, the same for the same number everywhere. */
+  /**
+   * Text with exactly `decimals` places, the same for the same number everywhere.
+   *
+   * @param steps at most {@link stepsMax}.
+   */
   format(steps: number): string {
     const units = steps * this.stepUnits;
     if (this.decimals === 0) return String(units);
     const whole = Math.floor(units / this.#pow);
     return `${whole}.${String(units - whole * this.#pow).padStart(this.decimals, '0')}`;
+  }
+
+  /** The same of a sum, which may be beyond {@link stepsMax}. */
+  formatSum(steps: bigint): string {
+    const digits = String(steps * BigInt(this.stepUnits)).padStart(this.decimals + 1, '0');
+    if (this.decimals === 0) return digits;
+    return `${digits.slice(0, -this.decimals)}.${digits.slice(-this.decimals)}`;
   }
 
   /** The nearest double, for formulas whose result is not exact anyway. */

@@ -120,6 +120,11 @@ export const ERRORS = {
     meaning: "A request's body is of a content type that is not read here.",
     remedy: 'Send JSON, and the header Content-Type: application/json.',
   },
+  ORIGIN_FORBIDDEN: {
+    status: 403,
+    meaning: 'A page of an origin that may not place orders tried to place or cancel one.',
+    remedy: 'Name the origin in CORS_ORIGIN of the gateways, if its pages may.',
+  },
   ORDER_UNKNOWN: {
     status: 404,
     meaning: 'The account has no open order of this client_order_id.',

@@ -1,5 +1,8 @@
 /** Words of orders, as inputs, events and the orders API use them. */
 
+/** Characters that the price and the size of an order may have as text: a longer one is no order, wherever it is read. */
+export const ORDER_DECIMAL_CHARS_MAX = 40;
+
 /** Of these ACCEPTED and PARTIALLY_FILLED are open; the others end an order. VeloZ seed. */
 export const orderStatuses = ['ACCEPTED', 'PARTIALLY_FILLED', 'FILLED', 'CANCELLED', 'REJECTED', 'EXPIRED'] as const;
 export type OrderStatus = (typeof orderStatuses)[number];
@@ -27,7 +30,7 @@ export const orderReasons = {
   order_invalid: 'postOnly without a price, or with IOC or FOK',
   insufficient_balance: 'the account has not got what the order needs',
   account_limit: 'one account more than the engine holds',
-  open_orders_limit: 'the account has as many open orders as it may',
+  open_orders_limit: 'the account, or all of them together, have as many open orders as they may',
   positions_limit: 'one position more than the engine holds',
   book_full: 'the book holds as many orders as it may',
   no_liquidity: 'nobody offers anything',

@@ -22,6 +22,8 @@ export interface SpawnAppOptions {
   /** Its whole environment beside PATH and HOME: nothing leaks in from the tests' own. */
   readonly env?: Readonly<Record<string, string>>;
   readonly args?: readonly string[];
+  /** Another folder than the repository whose `apps/<name>/dist/main.js` it is: another build. */
+  readonly root?: string;
 }
 
 export interface Exit {
@@ -31,7 +33,7 @@ export interface Exit {
 
 /** A built app (`apps/<name>/dist/main.js`) as a process of its own. It dies with the test process. */
 export function spawnApp(name: string, options: SpawnAppOptions = {}): App {
-  const main = join(ROOT, 'apps', name, 'dist', 'main.js');
+  const main = join(options.root ?? ROOT, 'apps', name, 'dist', 'main.js');
   if (!existsSync(main)) throw new Error(`${main} is not there: build first (npm run build)`);
   return new App(name, [main, ...(options.args ?? [])], options.env ?? {});
 }

@@ -77,7 +77,7 @@ describe('what is told of an account', () => {
     log.append('engine', '{"type":"engine","ts_ns":1,"version":"2","reason":"start"}');
     await settle();
     expect(await desk.balances('bob')).toContain('"balances":[]}');
-    expect(reads()).toBe(3);
+    expect(reads()).toBe(2);
     await gateway.stop();
   });
 

@@ -59,6 +59,9 @@ export class AccountDesk {
   #account(name: string) {
     const { accounts, isCaughtUp } = this.#options;
     if (!isCaughtUp()) throw new DepthcastError('OVERLOADED', 'starting: come back soon');
+    if (!accounts.isKnown) {
+      throw new DepthcastError('OVERLOADED', 'an engine has taken over and stores its accounts: come back soon');
+    }
     return accounts.account(name);
   }
 

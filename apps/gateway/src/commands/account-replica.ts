@@ -1,4 +1,5 @@
 import { isOpenStatus, type OrderStatus } from '@depthcast/protocol';
+import type { EndedOrders } from './ended-orders.ts';
 import { rawItems, rawMembers } from './raw-json.ts';
 
 /** Ended orders of one account that are kept; the engine's stored state has as many. */
@@ -34,7 +35,7 @@ export interface OrdersWanted {
 }
 
 /** What is read of an `order_state`. */
-export interface OrderState {
+interface OrderState {
   readonly client_order_id: string;
   readonly status: OrderStatus;
   readonly symbol?: string;
@@ -43,9 +44,11 @@ export interface OrderState {
 
 /**
  * One account as of the last of its events that this gateway has read: its orders, balances and positions, all of it
- * in the events' own text. Open orders are as many as the engine lets an account have, ended ones the newest 100.
+ * in the events' own text. Open orders are as many as the engine lets an account have, ended ones the newest 100, as
+ * long as they are among the newest of all accounts.
  */
 export class AccountReplica {
+  readonly #endedOfAll: EndedOrders;
   /** By when they were accepted, the oldest first. */
   readonly #open = new Map<string, OrderReplica>();
   /** By their ends, the oldest first. */
@@ -54,23 +57,40 @@ export class AccountReplica {
   readonly #balances = new Map<string, string>();
   readonly #positions = new Map<string, PositionReplica>();
 
+  constructor(endedOfAll: EndedOrders) {
+    this.#endedOfAll = endedOfAll;
+  }
+
   /** @param payload an `order_state`. @throws when it is not one. */
   applyOrder(payload: string): void {
-    const { client_order_id: clientOrderId, status, symbol, last_ts_ns: lastTsNs } = JSON.parse(payload) as OrderState;
-    if (typeof clientOrderId !== 'string') throw new Error('not an order');
-    const order = { clientOrderId, symbol, status, lastMs: lastTsNs / NS_PER_MS, payload };
+    this.put(orderOf(payload));
+  }
+
+  /** An order as it stands now. */
+  put(order: OrderReplica): void {
+    const { clientOrderId, status, payload } = order;
     if (isOpenStatus(status)) {
       this.#open.set(clientOrderId, order);
-      this.#ended.delete(clientOrderId);
+      this.#forget(clientOrderId);
       return;
     }
     this.#open.delete(clientOrderId);
-    const repeated = this.#ended.get(clientOrderId);
     // An order that is sent a second time is told how it stands, and did not end anew.
-    if (repeated?.payload === payload) return;
-    this.#ended.delete(clientOrderId);
+    if (this.#ended.get(clientOrderId)?.payload === payload) return;
+    this.#forget(clientOrderId);
     this.#ended.set(clientOrderId, order);
-    if (this.#ended.size > ENDED_ORDERS_MAX) this.#ended.delete(this.#ended.keys().next().value as string);
+    if (this.#ended.size > ENDED_ORDERS_MAX) this.#forget(this.#ended.keys().next().value as string);
+    this.#endedOfAll.add(this, order);
+  }
+
+  /** Whether it is an ended order that is still held. */
+  holds(order: OrderReplica): boolean {
+    return this.#ended.get(order.clientOrderId) === order;
+  }
+
+  /** Lets an ended order go, if it is still held. */
+  forget(order: OrderReplica): void {
+    if (this.holds(order)) this.#forget(order.clientOrderId);
   }
 
   /** @param payload an `account` event: the balances that have changed. @throws when it is not one. */
@@ -109,6 +129,11 @@ export class AccountReplica {
     return all.filter((order) => symbol === undefined || order.symbol === symbol).slice(0, limit);
   }
 
+  /** What a new one is, but for orders that ended without a fill: it has the starting balances. */
+  get isAsNew(): boolean {
+    return this.#open.size === 0 && this.#positions.size === 0;
+  }
+
   /** All of them, as a JSON list. */
   get balances(): string {
     return `[${[...this.#balances.values()].join(',')}]`;
@@ -118,4 +143,15 @@ export class AccountReplica {
   get positions(): readonly PositionReplica[] {
     return [...this.#positions.values()].sort((a, b) => (a.symbol < b.symbol ? -1 : 1));
   }
+
+  #forget(clientOrderId: string): void {
+    if (this.#ended.delete(clientOrderId)) this.#endedOfAll.onForgotten();
+  }
+}
+
+/** @param payload an `order_state`. @throws when it is not one. */
+export function orderOf(payload: string): OrderReplica {
+  const { client_order_id: clientOrderId, status, symbol, last_ts_ns: lastTsNs } = JSON.parse(payload) as OrderState;
+  if (typeof clientOrderId !== 'string') throw new Error('not an order');
+  return { clientOrderId, symbol, status, lastMs: lastTsNs / NS_PER_MS, payload };
 }

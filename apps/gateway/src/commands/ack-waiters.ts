@@ -1,11 +1,14 @@
+import { isOpenStatus, type OrderStatus } from '@depthcast/protocol';
+
 /**
  * What an `order_update` or `order_state` answers: `order` is settled by the first of either that tells of it,
- * `cancel` by the one that says it is cancelled or not there to be cancelled.
+ * `cancel` by the update that says it is cancelled or not there to be cancelled, or the state of one that has ended.
  */
 export type AckOf = 'order' | 'cancel';
 
 export interface Ack {
-  readonly status: string;
+  readonly type: 'order_update' | 'order_state';
+  readonly status: OrderStatus;
   readonly reason: string;
   /** The event's own text. */
   readonly payload: string;
@@ -55,7 +58,7 @@ export class AckWaiters {
   }
 
   /** An event of an order; costs one look-up when nobody waits for it. */
-  onOrder(account: string, type: 'order_update' | 'order_state', payload: string): void {
+  onOrder(account: string, type: Ack['type'], payload: string): void {
     if (this.#waiting.size === 0) return;
     const {
       client_order_id: clientOrderId,
@@ -63,12 +66,12 @@ export class AckWaiters {
       reason = '',
     } = JSON.parse(payload) as {
       client_order_id: string;
-      status: string;
+      status: OrderStatus;
       reason?: string;
     };
     const waiting = this.#waiting.get(keyOf(account, clientOrderId));
     for (const waiter of waiting ? [...waiting] : []) {
-      if (answers(waiter.of, type, status, reason)) waiter.settle({ status, reason, payload });
+      if (answers(waiter.of, type, status, reason)) waiter.settle({ type, status, reason, payload });
     }
   }
 
@@ -78,10 +81,10 @@ export class AckWaiters {
   }
 }
 
-function answers(of: AckOf, type: 'order_update' | 'order_state', status: string, reason: string): boolean {
+function answers(of: AckOf, type: Ack['type'], status: OrderStatus, reason: string): boolean {
   const isUnknown = status === 'REJECTED' && reason === 'unknown_order';
   if (of === 'order') return !isUnknown;
-  return type === 'order_update' && (isUnknown || status === 'CANCELLED');
+  return type === 'order_update' ? isUnknown || status === 'CANCELLED' : !isOpenStatus(status);
 }
 
 function keyOf(account: string, clientOrderId: string): string {

@@ -19,11 +19,19 @@ export class EventClock {
     this.#nowMs = nowMs;
   }
 
-  /** A `clock` event has come. @param tsNs its `ts_ns`. */
-  onClock(tsNs: string): void {
+  /**
+   * A `clock` event has come.
+   *
+   * @param tsNs its `ts_ns`.
+   * @param isReplayed It was there when reading began, and newer ones may be known. What comes live is the time, even if
+   *   it is earlier: then the log is another one.
+   */
+  onClock(tsNs: string, { isReplayed = false } = {}): void {
     if (tsNs === this.#tsNs) return;
+    const secondUs = Number(BigInt(tsNs) / NS_PER_US);
+    if (isReplayed && this.#tsNs !== undefined && secondUs <= this.#secondUs) return;
     this.#tsNs = tsNs;
-    this.#secondUs = Number(BigInt(tsNs) / NS_PER_US);
+    this.#secondUs = secondUs;
     this.#cameMs = this.#nowMs();
   }
 

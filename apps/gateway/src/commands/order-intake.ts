@@ -17,6 +17,8 @@ export interface OrderIntakeOptions {
   readonly state: Pick<MarketState, 'hasSymbol' | 'symbols' | 'book'>;
   /** Whether the symbols are known yet. */
   readonly isStarted: () => boolean;
+  /** Whether event time stands still: no venue's data comes, or no engine reads it. */
+  readonly isStale: () => boolean;
   /** Event time, and this machine's. */
   readonly eventUs: () => number;
   readonly nowMs: () => number;
@@ -107,6 +109,9 @@ export class OrderIntake {
         return [answer, 'known'];
       }
       this.#checkSymbol(order);
+      // Of what its venue has sent last, the engine cannot know how old it is: a book whose source died serves on.
+      if (this.#options.isStale())
+        throw new CommandError('OVERLOADED', 'market data stands still: come back later', id);
       const ack = await this.#send(this.#orderInput(account, order), account, id, 'order', patience);
       if (!patience) return [taken(id, 'PENDING', account, order.symbol), 'taken'];
       if (!ack) throw timeout(id, patience);
@@ -130,8 +135,10 @@ export class OrderIntake {
       const input: UnstampedInput = { type: 'cancel', account, orderId: id, ...times };
       const ack = await this.#send(input, account, id, 'cancel', patience);
       if (!ack) throw timeout(id, patience);
-      if (ack.status === 'CANCELLED') return [{ status: 200, body: ack.payload }, 'acknowledged'];
-      throw new CommandError('ORDER_UNKNOWN', `account ${account} has no open order ${quote(id)}`, id);
+      const isUpdate = ack.type === 'order_update';
+      if (isUpdate && ack.status === 'CANCELLED') return [{ status: 200, body: ack.payload }, 'acknowledged'];
+      const why = isUpdate ? '' : `: it is ${ack.status}`;
+      throw new CommandError('ORDER_UNKNOWN', `account ${account} has no open order ${quote(id)}${why}`, id);
     });
   }
 

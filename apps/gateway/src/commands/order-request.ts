@@ -1,6 +1,7 @@
 import {
   DepthcastError,
   normalizeSymbol,
+  ORDER_DECIMAL_CHARS_MAX,
   ORDER_ID_PATTERN,
   type OrderSide,
   orderSides,
@@ -43,8 +44,6 @@ type Fields = ReadonlyMap<Field, string>;
 const NUMBER = /^-?\d/;
 const PLAIN_DECIMAL = /^\d+(\.\d+)?$/;
 const ZERO = /^[0.]*$/;
-/** More digits than any price or size that can be held exactly. */
-const DECIMAL_CHARS_MAX = 64;
 const SHOWN_CHARS_MAX = 60;
 
 /**
@@ -122,7 +121,8 @@ function text(fields: Fields, name: Field): string {
 function decimal(fields: Fields, name: Field): string {
   const raw = fields.get(name);
   const value = raw !== undefined && NUMBER.test(raw) ? raw : text(fields, name);
-  if (value.length > DECIMAL_CHARS_MAX || !PLAIN_DECIMAL.test(value) || ZERO.test(value)) throw invalidField(name, raw);
+  if (value.length > ORDER_DECIMAL_CHARS_MAX || !PLAIN_DECIMAL.test(value) || ZERO.test(value))
+    throw invalidField(name, raw);
   return value;
 }
 

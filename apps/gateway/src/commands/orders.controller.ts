@@ -1,6 +1,9 @@
 import { DepthcastError } from '@depthcast/protocol';
-import { Controller, Delete, Get, Post, Req, Res } from '@nestjs/common';
+import { Controller, Delete, Get, Inject, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { GatewayConfig } from '../config.ts';
+import { checkOrigin } from '../transports/cors.ts';
+import { CONFIG } from '../transports/info.controller.ts';
 import { type Query, refuseArrayForms } from '../transports/query.ts';
 import { AccountDesk } from './account-desk.ts';
 import { accountOf } from './account-of.ts';
@@ -16,13 +19,17 @@ export class OrdersController {
   readonly #intake: OrderIntake;
   readonly #accounts: AccountDesk;
 
-  constructor(intake: OrderIntake, accounts: AccountDesk) {
+  readonly #origins: readonly string[];
+
+  constructor(intake: OrderIntake, accounts: AccountDesk, @Inject(CONFIG) config: GatewayConfig) {
     this.#intake = intake;
     this.#accounts = accounts;
+    this.#origins = config.CORS_ORIGIN;
   }
 
   @Post('orders')
   async place(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    checkOrigin(this.#origins, request.headers);
     const query = queryOf(request);
     const account = accountOf(query);
     const waitMs = waitMsOf(query);
@@ -32,6 +39,7 @@ export class OrdersController {
 
   @Delete('orders/:client_order_id')
   async cancel(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    checkOrigin(this.#origins, request.headers);
     const query = queryOf(request);
     const patience = patienceOf(reply, waitMsOf(query));
     answer(reply, await this.#intake.cancel(accountOf(query), idOf(request), patience));

@@ -44,8 +44,8 @@ function parts(json: string): string[] {
   return found;
 }
 
-/** The place after a string that begins at `start`. */
-function stringEnd(json: string, start: number): number {
+/** The place after a string that begins at `start`; the text's end when it has none. */
+export function stringEnd(json: string, start: number): number {
   for (let end = start + 1; end < json.length; end++) {
     const c = json.charCodeAt(end);
     if (c === QUOTE) return end + 1;

@@ -1,4 +1,4 @@
-import type { LogEntry } from '@depthcast/log';
+import type { LogEntry, StoredAccounts } from '@depthcast/log';
 import { Market } from '@depthcast/market';
 import type { Input, UnstampedInput } from '@depthcast/protocol';
 import { describe, expect, it } from '@jest/globals';
@@ -18,6 +18,12 @@ const trading = (base: string) => ({
   maxQty: '50',
   minNotional: '1',
 });
+
+/** How a table begins, with or without what is stored. */
+function beginning(accounts: StoredAccounts | undefined) {
+  const at = accounts?.cursor ?? { epoch: EPOCH, offset: 0 };
+  return { accounts, after: at, earliest: undefined, target: at, version: '4' };
+}
 
 /** A market, and tables that follow its log. */
 class Followed {
@@ -48,10 +54,11 @@ class Followed {
     const table = new AccountTable({
       tsNs: () => '1',
       onOrder: () => {},
+      onUnknown: () => {},
       onUnreadable: (what, error) => this.unreadable.push(`${what}: ${error.message}`),
     });
     const cursor = { epoch: EPOCH, offset: this.#offset };
-    table.restart(isStored ? { cursor, state: this.market.accountsState() } : undefined);
+    table.restart(beginning(isStored ? { cursor, state: this.market.accountsState() } : undefined));
     this.tables.push(table);
     return table;
   }
@@ -215,7 +222,7 @@ describe('the accounts', () => {
   });
 
   it('are not made by names that somebody makes up', () => {
-    const table = new AccountTable({ tsNs: () => '1', onOrder: () => {}, onUnreadable: () => {} });
+    const table = new AccountTable({ tsNs: () => '1', onOrder: () => {}, onUnknown: () => {}, onUnreadable: () => {} });
     const topics = new TopicTable();
     for (let i = 0; i < 100; i++) {
       const state = `{"type":"order_state","client_order_id":"x","status":"REJECTED","executed_qty":0,"avg_price":0,"reason":"account_limit","last_ts_ns":1}`;
@@ -225,11 +232,76 @@ describe('the accounts', () => {
     }
   });
 
+  it('are as many as an engine may have at once, and not all that have ever been', () => {
+    const table = new AccountTable({
+      tsNs: () => '1',
+      onOrder: () => {},
+      onUnknown: () => {},
+      onUnreadable: (what, error) => {
+        throw new Error(what, { cause: error });
+      },
+    });
+    table.restart(beginning({ cursor: { epoch: EPOCH, offset: 0 }, state: '{"startingBalances":[7],"accounts":{}}' }));
+    const topics = new TopicTable();
+    let offset = 0;
+    const say = (type: string, account: string, payload: string) => {
+      const topic = `${type}:BTCUSD:${account}`;
+      table.apply({ epoch: EPOCH, offset: ++offset, topic, payload: Buffer.from(payload) }, topics.intern(topic));
+    };
+    const state = (status: string) =>
+      `{"type":"order_state","client_order_id":"x","status":"${status}","executed_qty":0,"avg_price":0,"last_ts_ns":1}`;
+    say('position', 'trader', '{"type":"position","symbol":"BTCUSD"}');
+    say('order_state', 'waiting', state('ACCEPTED'));
+    say('order_state', 'first', state('CANCELLED'));
+    for (let i = 3; i < 20_000; i++) say('order_state', `passer-${i}`, state('REJECTED'));
+    expect(table.account('first')?.order('x')?.status).toBe('CANCELLED');
+    say('order_state', 'one-more', state('REJECTED'));
+    expect(['trader', 'waiting', 'one-more'].map((name) => table.account(name) !== undefined)).toEqual([
+      true,
+      true,
+      true,
+    ]);
+    expect(table.account('first')).toBeUndefined();
+    expect(table.account('passer-19999')).toBeUndefined();
+    expect(table.balances('first')).toContain('"balances":[7]');
+  });
+
+  it('list what has ended as the engine does, whatever the clocks of those who sent it', () => {
+    const order = (id: string, ms: number) =>
+      `{"type":"order_state","client_order_id":"${id}","status":"FILLED","executed_qty":0,"avg_price":0,"last_ts_ns":${ms}000000}`;
+    const account = (...orders: string[]) => `{"balances":[],"positions":[],"orders":[${orders.join(',')}]}`;
+    const accounts = `{"a":${account(order('a3', 5), order('a2', 9), order('a1', 1))},"b":${account(order('b2', 7), order('b1', 3))}}`;
+    const state = `{"startingBalances":[],"accounts":${accounts}}`;
+    const held = (endedOrdersMax: number) => {
+      const silent = { tsNs: () => '1', onOrder: () => {}, onUnknown: () => {}, onUnreadable: () => {} };
+      const table = new AccountTable({ ...silent, endedOrdersMax });
+      table.restart(beginning({ cursor: { epoch: EPOCH, offset: 0 }, state }));
+      return ['a', 'b'].map((name) =>
+        table
+          .account(name)
+          ?.orders({ status: 'all' })
+          .map((one) => one.clientOrderId),
+      );
+    };
+    expect(held(10)).toEqual([
+      ['a3', 'a2', 'a1'],
+      ['b2', 'b1'],
+    ]);
+    expect(held(3)).toEqual([['a3', 'a2'], ['b2']]);
+    expect(held(2)).toEqual([['a3', 'a2'], []]);
+  });
+
   it('go on after what cannot be read', () => {
     const seen: string[] = [];
-    const table = new AccountTable({ tsNs: () => '1', onOrder: () => {}, onUnreadable: (what) => seen.push(what) });
+    const table = new AccountTable({
+      tsNs: () => '1',
+      onOrder: () => {},
+      onUnknown: () => {},
+      onUnreadable: (what) => seen.push(what),
+    });
     const topics = new TopicTable();
-    table.restart({ cursor: { epoch: 1, offset: 0 }, state: '{"startingBalances":[],"accounts":{"a":{"orders":[{' });
+    const cut = '{"startingBalances":[],"accounts":{"a":{"orders":[{';
+    table.restart(beginning({ cursor: { epoch: 1, offset: 0 }, state: cut }));
     let offset = 0;
     for (const [type, payload] of [
       ['order_state', '{'],

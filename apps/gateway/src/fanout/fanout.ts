@@ -2,7 +2,7 @@ import type { Cursor } from '@depthcast/protocol';
 import { EncodedCache } from './encoded-cache.ts';
 import { type ChainLink, type Encoded, Encoder } from './encoder.ts';
 import { EMPTY, formatId, idFrame, onWire } from './format.ts';
-import { Group } from './group.ts';
+import { frameKey, Group } from './group.ts';
 import { type LogSession, NOWHERE } from './session.ts';
 import type { Window } from './window.ts';
 
@@ -35,8 +35,8 @@ const CATCH_UP_BYTES_PER_ENTRY = 16;
 const KEEP_ALIVE = ': keep-alive\n\n';
 
 /**
- * The log to any number of sessions. At the head, a batch is encoded once a group and written once a session. A
- * session whose socket does not take it leaves its group, waits for the socket alone, catches up from the window a
+ * The log to any number of sessions. At the head, a batch is encoded once a group and written once a session; groups
+ * that differ in their accounts alone share what has nothing private of them. A session whose socket does not take it leaves its group, waits for the socket alone, catches up from the window a
  * segment at a time, and comes back.
  */
 export class Fanout {
@@ -91,8 +91,15 @@ export class Fanout {
     const to = window.end;
     if (from === to) return;
     const nowMs = this.#options.nowMs();
+    const owners = window.accountsIn(from, to);
+    const encodings = new Map<string, Encoded>();
     for (const group of this.#groups.values()) {
-      const encoded = this.#encoder.encode(window, from, to, group.filter, group.format, group.prev);
+      const key = frameKey(group, owners);
+      let encoded = encodings.get(key);
+      if (!encoded) {
+        encoded = this.#encoder.encode(window, from, to, group.filter, group.format, group.prev);
+        encodings.set(key, encoded);
+      }
       if (!encoded.bytes) continue;
       this.#count(encoded, group.sessions.length);
       group.write(encoded.bytes, this.#slow);
@@ -222,12 +229,10 @@ export class Fanout {
   }
 
   #encodePart(session: LogSession, window: Window, from: number, to: number): Encoded {
-    const prev = session.format.chain ? session.prev : undefined;
-    const encode = () => this.#encoder.encode(window, from, to, session.filter, session.format, prev);
+    const encode = () => this.#encoder.encode(window, from, to, session.filter, session.format, session.prev);
     // Pages of Redis have positions of their own, and are cached as pages.
     if (window !== this.#window) return encode();
-    const chain = prev ? formatId(prev.cursor, prev.ordinal, 'cursor') : '';
-    return this.#cache.get(`${session.key}|${from}|${to}|${chain}`, encode);
+    return this.#cache.get(`${frameKey(session, window.accountsIn(from, to))}|${from}|${to}`, encode);
   }
 
   #send(session: LogSession, encoded: Encoded): void {

@@ -19,6 +19,8 @@ export interface FilterExtras {
 export class Filter {
   /** Sessions with equal keys share their frames. Names the account only where private types are wanted. */
   readonly key: string;
+  /** The same of what is everybody's: filters with equal ones differ in nothing but their accounts. */
+  readonly publicKey: string;
   readonly types: ReadonlySet<string> | undefined;
   readonly symbols: ReadonlySet<string> | undefined;
   /** Whose private events are wanted. */
@@ -38,8 +40,8 @@ export class Filter {
     this.symbols = symbols && new Set(symbols);
     this.#names = names && new Set(names);
     this.account = !this.#names && PRIVATE_EVENT_TYPES.some((type) => this.wantsType(type)) ? account : undefined;
-    const wanted = this.#names ? `=${keyOf(this.#names)}` : `${keyOf(this.types)}|${keyOf(this.symbols)}`;
-    this.key = this.account === undefined ? wanted : `${wanted}|@${this.account}`;
+    this.publicKey = this.#names ? `=${keyOf(this.#names)}` : `${keyOf(this.types)}|${keyOf(this.symbols)}`;
+    this.key = this.account === undefined ? this.publicKey : `${this.publicKey}|@${this.account}`;
   }
 
   /** Just these topics, by the names that {@link topicText} gives them. */

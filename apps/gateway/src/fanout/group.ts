@@ -1,12 +1,13 @@
 import type { Cursor } from '@depthcast/protocol';
 import type { ChainLink } from './encoder.ts';
 import type { Filter } from './filter.ts';
-import type { Format } from './format.ts';
+import { type Format, formatId } from './format.ts';
 import { type LogSession, NOWHERE } from './session.ts';
 
 /** The sessions of one filter and format that are at the head of the log: one buffer serves them all. */
 export class Group {
   readonly key: string;
+  readonly publicKey: string;
   readonly filter: Filter;
   readonly format: Format;
   readonly sessions: LogSession[] = [];
@@ -21,6 +22,7 @@ export class Group {
 
   constructor(first: LogSession, nowMs: number) {
     this.key = first.key;
+    this.publicKey = first.publicKey;
     this.filter = first.filter;
     this.format = first.format;
     this.prev = first.prev;
@@ -58,4 +60,14 @@ export class Group {
       if (session.sink.writableLength > 0) slow.push(session);
     }
   }
+}
+
+/** What the frames of a range are made of besides the range. @param owners of whom something private is in it. */
+export function frameKey(
+  { filter, format, key, publicKey, prev }: Group | LogSession,
+  owners: ReadonlySet<string>,
+): string {
+  const isOwn = filter.account !== undefined && owners.has(filter.account);
+  const wanted = isOwn ? key : publicKey;
+  return format.chain && prev ? `${wanted}|${formatId(prev.cursor, prev.ordinal, 'cursor')}` : wanted;
 }

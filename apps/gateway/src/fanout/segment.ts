@@ -99,6 +99,15 @@ export class Segment {
     return this.#private?.[index] as Topic;
   }
 
+  /** Adds those whose private entries are from one index to before another. */
+  addAccounts(from: number, to: number, accounts: Set<string>): void {
+    if (!this.#private) return;
+    for (let i = from; i < to; i++) {
+      const account = this.#private[i]?.account;
+      if (account !== undefined) accounts.add(account);
+    }
+  }
+
   /** The payload of one entry, without a copy. */
   payloadAt(index: number, topic: Topic): Buffer {
     return this.bytes.subarray(

@@ -40,6 +40,8 @@ export class LogSession {
   readonly companion: Companion | undefined;
   /** Sessions of one key share groups and frames. */
   readonly key: string;
+  /** Those of one public key share frames where there is nothing private of either. */
+  readonly publicKey: string;
   state: SessionState = 'waiting';
   /** The next entry to send, or {@link NOWHERE}. */
   position = NOWHERE;
@@ -62,6 +64,7 @@ export class LogSession {
     this.format = format;
     this.companion = companion;
     this.key = `${filter.key}|${formatKey(format)}`;
+    this.publicKey = `${filter.publicKey}|${formatKey(format)}`;
   }
 
   get isClosed(): boolean {

@@ -107,6 +107,18 @@ export class Window {
     return segments[low] as Segment;
   }
 
+  /** Those of whom something private is at the positions `from` to `to - 1`. */
+  accountsIn(from: number, to: number): ReadonlySet<string> {
+    const accounts = new Set<string>();
+    for (let position = from; position < to; ) {
+      const segment = this.segmentAt(position);
+      const end = Math.min(segment.count, to - segment.basePosition);
+      segment.addAccounts(position - segment.basePosition, end, accounts);
+      position = segment.basePosition + end;
+    }
+    return accounts;
+  }
+
   /** The cursor of the entry at a position. */
   cursorAt(position: number): Cursor {
     const segment = this.segmentAt(position);

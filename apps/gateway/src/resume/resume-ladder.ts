@@ -208,7 +208,7 @@ export class ResumeLadder {
   #show(session: LogSession, { cursor, position, onWire }: Snapshot): void {
     const { fanout } = this.#options;
     const { ids, chunked } = session.format;
-    session.sink.write(onWire(chunked));
+    for (const bytes of onWire(chunked)) session.sink.write(bytes);
     if (cursor) {
       session.prev = fanout.link(cursor);
       fanout.writeTo(session, idFrame(formatId(cursor, session.prev.ordinal, ids)));

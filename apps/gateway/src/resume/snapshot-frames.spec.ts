@@ -26,7 +26,7 @@ describe('the snapshot after a reset', () => {
       snapshots
         .take(new Filter(topics, types, symbols))
         .onWire(false)
-        .toString(),
+        .join(''),
     );
 
   it('has the book, the status and the last values of what was asked for, exactly, and no ids', () => {
@@ -72,7 +72,7 @@ describe('the snapshot after a reset', () => {
       kline('1d', 2),
     ]);
     const named = snapshots.take(Filter.ofNames(topics, ['kline:C#1d', 'ticker:A'])).onWire(false);
-    expect(parseFrames(named.toString())).toEqual([{ event: 'kline', data: kline('1d', 2) }]);
+    expect(parseFrames(named.join(''))).toEqual([{ event: 'kline', data: kline('1d', 2) }]);
   });
 
   it('is empty, and so no chunk at all, when nothing asked for has a value', () => {
@@ -99,5 +99,47 @@ describe('the snapshot after a reset', () => {
       return snapshots.take(filter).position === window.end;
     });
     expect(taken).toEqual([...Array(4).fill(true), ...Array(4).fill(false)]);
+  });
+
+  describe('of accounts', () => {
+    const accounts = {
+      shown: ({ account }: Filter): [string, string][] =>
+        account === undefined || account === 'nobody' ? [] : [['account', `{"of":"${account}"}`]],
+    };
+    let renderings = 0;
+    const counting = {
+      get symbols() {
+        renderings++;
+        return state.symbols;
+      },
+      book: (symbol: string) => state.book(symbol),
+      lastValue: (topic: string) => state.lastValue(topic),
+    } as MarketState;
+    const shared = new SnapshotFrames({ window, state: counting, accounts, nowMs: () => nowMs });
+    const take = (account: string | undefined, types = ['market', 'account']) =>
+      shared.take(new Filter(topics, types, ['A'], account === undefined ? {} : { account }));
+    const read = (snapshot: ReturnType<typeof take>) =>
+      parseFrames(snapshot.onWire(false).join('')).map(({ event, data }) => (event === 'account' ? data : event));
+
+    it("is everybody's, and to each its own: names that somebody makes up cost no more than one", () => {
+      nowMs += 5_000;
+      renderings = 0;
+      for (let i = 0; i < 1_000; i++) {
+        feed('market:A', '{}');
+        const frames = read(take(`made-up-${i}`));
+        expect(frames).toEqual(['market', `{"of":"made-up-${i}"}`]);
+      }
+      expect(renderings).toBe(20);
+      expect(read(take(undefined))).toEqual(['market']);
+      expect(renderings).toBe(20);
+    });
+
+    it('is no chunk where there is nothing of either, and one of each where there is', () => {
+      expect(take('nobody', ['account']).onWire(true)).toEqual([]);
+      expect(take('alice', ['account']).onWire(true).map(String)).toEqual([
+        '25\r\nevent: account\ndata: {"of":"alice"}\n\n\r\n',
+      ]);
+      expect(take('alice').onWire(true)).toHaveLength(2);
+    });
   });
 });

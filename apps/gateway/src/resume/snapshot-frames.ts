@@ -14,7 +14,16 @@ export interface Snapshot {
   /** Live goes on right after it. */
   readonly cursor: Cursor | undefined;
   readonly position: number;
-  onWire(chunked: boolean): Buffer;
+  /** What to write, none of it empty. */
+  onWire(chunked: boolean): readonly Buffer[];
+}
+
+/** What is shown to all accounts alike. */
+interface PublicPart extends Omit<Snapshot, 'onWire'> {
+  readonly takenMs: number;
+  readonly text: string;
+  /** By whether it is chunked. */
+  readonly wire: Map<boolean, Buffer>;
 }
 
 export interface SnapshotFramesOptions {
@@ -26,7 +35,8 @@ export interface SnapshotFramesOptions {
 
 /**
  * Many clients may have to be reset at once: beyond so many renderings a second, or so much text, those of a filter
- * share a snapshot of at most a second's age, and go on from its cursor. A book of 100,000 orders has 5 MB.
+ * share a snapshot of at most a second's age, and go on from its cursor. A book of 100,000 orders has 5 MB. Accounts do
+ * not count in that: anybody can make up any number of them.
  */
 const RENDERINGS_PER_SECOND_MAX = 20;
 const RENDERED_CHARS_PER_SECOND_MAX = 16 << 20;
@@ -54,10 +64,14 @@ const SHOWN: readonly Shown[] = [
 /**
  * Renders what a client is shown that begins or is reset: of each symbol and type it asked for, the whole book and the
  * last values; of its account, where it wants that, everything that is known.
+ *
+ * The account's part is always of this very moment, and with a shared snapshot newer than its cursor. Each of its events
+ * is the whole of something, so that to hear the last second of them again ends in the same.
  */
 export class SnapshotFrames {
   readonly #options: SnapshotFramesOptions;
-  readonly #recent = new Map<string, { takenMs: number; snapshot: Snapshot }>();
+  /** By what filters want that is everybody's. */
+  readonly #recent = new Map<string, PublicPart>();
 
   #secondMs = 0;
   #renderings = 0;
@@ -69,24 +83,18 @@ export class SnapshotFrames {
 
   /** Call it between batches: books and window are at the same entry then. */
   take(filter: Filter): Snapshot {
-    const nowMs = this.#options.nowMs();
-    const { window } = this.#options;
-    if (nowMs - this.#secondMs >= SHARED_MS) {
-      this.#secondMs = nowMs;
-      this.#renderings = 0;
-      this.#renderedChars = 0;
-    }
-    const recent = this.#recent.get(filter.key);
-    if (recent && nowMs - recent.takenMs < SHARED_MS && recent.snapshot.position >= window.first) {
-      const isNewest = recent.snapshot.position === window.end;
-      if (isNewest || this.#isSpent) return recent.snapshot;
-    }
-    this.#renderings++;
-    const snapshot = this.#render(filter);
-    this.#recent.delete(filter.key);
-    if (this.#recent.size >= FILTERS_MAX) this.#recent.delete(this.#recent.keys().next().value as string);
-    this.#recent.set(filter.key, { takenMs: nowMs, snapshot });
-    return snapshot;
+    const part = this.#publicPart(filter);
+    const { cursor, position } = part;
+    const own = framesOf(this.#options.accounts.shown(filter));
+    return {
+      cursor,
+      position,
+      // An empty chunk would end the response.
+      onWire: (chunked) => [
+        ...(part.text === '' ? [] : [wireOf(part, chunked)]),
+        ...(own === '' ? [] : [onWire(own, chunked)]),
+      ],
+    };
   }
 
   /** Positions and books may be of another timeline now. */
@@ -98,36 +106,56 @@ export class SnapshotFrames {
     return this.#renderings >= RENDERINGS_PER_SECOND_MAX || this.#renderedChars >= RENDERED_CHARS_PER_SECOND_MAX;
   }
 
-  #render(filter: Filter): Snapshot {
-    const { window, state, accounts } = this.#options;
-    const frames: string[] = [];
+  #publicPart(filter: Filter): PublicPart {
+    const nowMs = this.#options.nowMs();
+    const { window } = this.#options;
+    if (nowMs - this.#secondMs >= SHARED_MS) {
+      this.#secondMs = nowMs;
+      this.#renderings = 0;
+      this.#renderedChars = 0;
+    }
+    const { publicKey } = filter;
+    const recent = this.#recent.get(publicKey);
+    if (recent && nowMs - recent.takenMs < SHARED_MS && recent.position >= window.first) {
+      const isNewest = recent.position === window.end;
+      if (isNewest || this.#isSpent) return recent;
+    }
+    const text = this.#render(filter);
+    this.#renderings++;
+    this.#renderedChars += text.length;
+    const part = { cursor: window.tail, position: window.end, takenMs: nowMs, text, wire: new Map() };
+    this.#recent.delete(publicKey);
+    if (this.#recent.size >= FILTERS_MAX) this.#recent.delete(this.#recent.keys().next().value as string);
+    this.#recent.set(publicKey, part);
+    return part;
+  }
+
+  #render(filter: Filter): string {
+    const { state } = this.#options;
+    const frames: [type: string, data: string][] = [];
     for (const symbol of state.symbols) {
       if (!filter.wantsSymbol(symbol)) continue;
       const replica = state.book(symbol) as BookReplica;
       for (const shown of SHOWN) {
         const [type, interval] = shown;
         const data = wants(filter, type, symbol, interval) ? currentValue(shown, replica, state) : undefined;
-        if (data !== undefined) frames.push(controlFrame(type, data));
+        if (data !== undefined) frames.push([type, data]);
       }
     }
-    for (const [type, data] of accounts.shown(filter)) frames.push(controlFrame(type, data));
-    const text = frames.join('');
-    this.#renderedChars += text.length;
-    const wire = new Map<boolean, Buffer>();
-    return {
-      cursor: window.tail,
-      position: window.end,
-      onWire: (chunked) => {
-        // An empty chunk would end the response.
-        if (text === '') return Buffer.alloc(0);
-        const known = wire.get(chunked);
-        if (known) return known;
-        const bytes = onWire(text, chunked);
-        wire.set(chunked, bytes);
-        return bytes;
-      },
-    };
+    return framesOf(frames);
   }
+}
+
+function framesOf(events: readonly (readonly [type: string, data: string])[]): string {
+  return events.map(([type, data]) => controlFrame(type, data)).join('');
+}
+
+function wireOf({ text, wire }: PublicPart, chunked: boolean): Buffer {
+  const known = wire.get(chunked);
+  if (known) return known;
+  const bytes = onWire(text, chunked);
+  wire.set(chunked, bytes);
+  return bytes;
 }
 
 /** Changes of orders are of no use without the orders that they change. */

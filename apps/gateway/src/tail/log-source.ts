@@ -14,10 +14,16 @@ import {
 } from '@depthcast/log';
 import type { Cursor } from '@depthcast/protocol';
 
+/** Where the log ends. */
+export interface LogEnd extends Cursor {
+  /** Of the logic that gave its last events, where that is known. */
+  readonly version?: string | undefined;
+}
+
 /** What the gateway asks of a partition's log. Reads wait out Redis' absence; only a gap is an error. */
 export interface LogSource {
-  /** Where the log ends; `undefined` in an empty one. */
-  tip(): Promise<Cursor | undefined>;
+  /** `undefined` in an empty log. */
+  tip(): Promise<LogEnd | undefined>;
   earliest(): Promise<Cursor | undefined>;
   books(): Promise<StoredBook[]>;
   /** `undefined` before the first snapshot. */
@@ -41,9 +47,9 @@ export class RedisLogSource implements LogSource {
     this.#reader = new LogReader(client, keys);
   }
 
-  async tip(): Promise<Cursor | undefined> {
+  async tip(): Promise<LogEnd | undefined> {
     const tip = await retryReads(() => readTip(this.#client, this.#keys));
-    return tip && { epoch: tip.epoch, offset: tip.offset };
+    return tip && { epoch: tip.epoch, offset: tip.offset, version: tip.logicVersion };
   }
 
   earliest(): Promise<Cursor | undefined> {

@@ -16,6 +16,10 @@ export interface TailStart {
   readonly after: Cursor | undefined;
   readonly books: readonly StoredBook[];
   readonly accounts: StoredAccounts | undefined;
+  /** Of the logic that gave the newest events when books and accounts were looked for, or a moment before. */
+  readonly version: string | undefined;
+  /** The earliest entry held. */
+  readonly earliest: Cursor | undefined;
   readonly timeline: Timeline;
   /** The log's end when it was looked at: reaching it means caught up. */
   readonly target: Cursor;
@@ -119,12 +123,15 @@ export class TailLoop {
     const { signal } = this.#abort;
     const { source } = this.#options;
     while (!signal.aborted) {
-      if (await source.tip()) {
+      const found = await source.tip();
+      if (found) {
         // The tip last: whatever a book's cursor says was in the log before.
         const stored = await this.#stored();
         const [timeline, earliest] = await Promise.all([source.timeline(), source.earliest()]);
         const target = await source.tip();
-        if (target) return { ...this.#startOf(stored, timeline, earliest, target), timeline, target };
+        const { version } = found;
+        if (target)
+          return { ...this.#startOf(stored, timeline, earliest, target), version, earliest, timeline, target };
       }
       await sleep(EMPTY_LOG_POLL_MS, undefined, { signal }).catch(() => {});
     }

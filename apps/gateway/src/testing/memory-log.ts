@@ -7,7 +7,7 @@ import {
   Timeline,
 } from '@depthcast/log';
 import { type Cursor, cursorsEqual, formatCursor } from '@depthcast/protocol';
-import type { LogSource } from '../tail/log-source.ts';
+import type { LogEnd, LogSource } from '../tail/log-source.ts';
 
 interface Span {
   epoch: number;
@@ -21,6 +21,7 @@ export class MemoryLog implements LogSource {
   spans: Span[] = [];
   storedBooks: StoredBook[] = [];
   storedAccounts: StoredAccounts | undefined;
+  version = 'test';
   /** Reads of a range, to see what was shared. */
   ranges = 0;
   #wake: (() => void)[] = [];
@@ -30,14 +31,15 @@ export class MemoryLog implements LogSource {
     return entry && { epoch: entry.epoch, offset: entry.offset };
   }
 
-  openEpoch(epoch: number): void {
+  /** An engine opens its first epoch with `start`. */
+  openEpoch(epoch: number, reason = this.last ? 'test' : 'start'): void {
     const previousTail = this.last;
     this.spans.push({ epoch, ordinal: this.spans.length, previousTail });
     const payload = JSON.stringify({
       type: 'epoch',
       epoch,
       previous_tail: previousTail ? formatCursor(previousTail) : null,
-      reason: 'test',
+      reason,
     });
     this.entries.push({ epoch, offset: 0, topic: 'epoch', payload: Buffer.from(payload) });
   }
@@ -65,8 +67,8 @@ export class MemoryLog implements LogSource {
     this.entries.splice(0, Math.max(0, this.entries.length - count));
   }
 
-  async tip(): Promise<Cursor | undefined> {
-    return this.last;
+  async tip(): Promise<LogEnd | undefined> {
+    return this.last && { ...this.last, version: this.version };
   }
 
   async earliest(): Promise<Cursor | undefined> {

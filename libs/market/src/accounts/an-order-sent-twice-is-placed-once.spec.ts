@@ -63,6 +63,12 @@ describe('limits', () => {
     placed(desk, orderInput({ orderId: 'web-3' }));
   });
 
+  it('of open orders in all', () => {
+    const desk = new OrderDesk({ paperBalances }, undefined, { ...ORDER_LIMITS, allOpenOrdersMax: 1 });
+    placed(desk);
+    expect(reasonOf(desk, orderInput({ account: 'bob' }))).toBe('open_orders_limit');
+  });
+
   it('of positions', () => {
     const desk = new OrderDesk({ paperBalances }, undefined, limits);
     desk.close(placed(desk).order, 'CANCELLED', '', TS_US, []);

@@ -1,7 +1,7 @@
 import { amountText } from './amount.ts';
 
-/** An asset's amounts as text. */
-export type BalanceMemory = readonly [asset: string, free: string, locked: string];
+/** Assets with what is free and locked of them, in units: `USD 100 5,BTC 2 0`. */
+export type BalancesMemory = string;
 
 interface Balance {
   readonly asset: string;
@@ -19,21 +19,44 @@ interface Balance {
 export class Balances {
   readonly #assets = new Map<string, Balance>();
   readonly #touched = new Set<Balance>();
+  /** Kept until something changes: of ten thousand accounts only a few do from one snapshot to the next. */
+  #memory: BalancesMemory | undefined;
+  #json: string | undefined;
 
-  constructor(memory: Iterable<BalanceMemory>) {
-    for (const [asset, free, locked] of memory) {
+  constructor(memory: BalancesMemory) {
+    this.#memory = memory;
+    for (const text of memory === '' ? [] : memory.split(',')) {
+      const [asset, free, locked] = text.split(' ') as [string, string, string];
       const balance = this.#of(asset);
       balance.free = balance.saidFree = BigInt(free);
       balance.locked = balance.saidLocked = BigInt(locked);
     }
   }
 
-  memory(): BalanceMemory[] {
-    return Array.from(this.#assets.values(), ({ asset, free, locked }) => [asset, String(free), String(locked)]);
+  memory(): BalancesMemory {
+    this.#memory ??= Array.from(this.#assets.values(), ({ asset, free, locked }) => `${asset} ${free} ${locked}`).join(
+      ',',
+    );
+    return this.#memory;
   }
 
   assets(): Iterable<{ readonly asset: string; readonly free: bigint; readonly locked: bigint }> {
     return this.#assets.values();
+  }
+
+  freeOf(asset: string): bigint {
+    return this.#assets.get(asset)?.free ?? 0n;
+  }
+
+  /** Whether these amounts are free and there is nothing else. */
+  equal(amounts: ReadonlyMap<string, bigint>): boolean {
+    for (const { asset, free, locked } of this.#assets.values()) {
+      if (locked !== 0n || free !== (amounts.get(asset) ?? 0n)) return false;
+    }
+    for (const [asset, amount] of amounts) {
+      if (amount !== 0n && !this.#assets.has(asset)) return false;
+    }
+    return true;
   }
 
   /** False, and nothing has changed, when there is not so much free. */
@@ -42,7 +65,7 @@ export class Balances {
     if (balance === undefined || balance.free < amount) return false;
     balance.free -= amount;
     balance.locked += amount;
-    this.#touched.add(balance);
+    this.#touch(balance);
     return true;
   }
 
@@ -54,13 +77,13 @@ export class Balances {
     }
     balance.locked -= amount;
     balance.free += amount - spent;
-    this.#touched.add(balance);
+    this.#touch(balance);
   }
 
   receive(asset: string, amount: bigint): void {
     const balance = this.#of(asset);
     balance.free += amount;
-    this.#touched.add(balance);
+    this.#touch(balance);
   }
 
   /** JSON of the list of those that have changed since they were last said, '' when none has. */
@@ -78,7 +101,14 @@ export class Balances {
 
   /** JSON of the list of all. */
   json(): string {
-    return `[${Array.from(this.#assets.values(), balanceJson).join(',')}]`;
+    this.#json ??= `[${Array.from(this.#assets.values(), balanceJson).join(',')}]`;
+    return this.#json;
+  }
+
+  #touch(balance: Balance): void {
+    this.#touched.add(balance);
+    this.#memory = undefined;
+    this.#json = undefined;
   }
 
   #of(asset: string): Balance {

@@ -32,12 +32,6 @@ export class Fifo<T> {
     return item;
   }
 
-  /** Leaves only those that are to stay, in their order. */
-  retain(stays: (item: T) => boolean): void {
-    this.#items = this.#items.filter((item, i) => i >= this.#head && stays(item));
-    this.#head = 0;
-  }
-
   /** Newest first. */
   newest(countMax: number): T[] {
     return this.#items.slice(Math.max(this.#head, this.#items.length - countMax)).reverse();

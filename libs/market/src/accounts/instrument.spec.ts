@@ -44,8 +44,13 @@ describe('an instrument', () => {
     );
   });
 
-  it('has no maximum when its venue names one beyond all sizes', () => {
+  it('has the largest size there is for a maximum when its venue names one beyond all sizes, and says it exactly', () => {
     expect(make({ maxQty: '9000000000000000' })?.maxLots).toBe(Number.MAX_SAFE_INTEGER);
+    for (const step of ['0.05', '0.000005', '25', '0.3', '1']) {
+      const trading = { lot: step, minQty: step, maxQty: '9'.repeat(20) };
+      const { sizes, maxLots } = make(trading, '0.01', step) as Instrument;
+      expect(sizes.parse(sizes.format(maxLots))).toBe(maxLots);
+    }
   });
 
   it('is none when price × size has more decimals than an amount', () => {

@@ -73,7 +73,7 @@ function mostLots(sizes: Scale, maxQty: string): number {
   try {
     return sizes.parse(maxQty, 'trading.maxQty');
   } catch (error) {
-    if (error instanceof DepthcastError && error.code === 'DECIMAL_OUT_OF_RANGE') return Number.MAX_SAFE_INTEGER;
+    if (error instanceof DepthcastError && error.code === 'DECIMAL_OUT_OF_RANGE') return sizes.stepsMax;
     throw error;
   }
 }

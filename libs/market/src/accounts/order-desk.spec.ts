@@ -57,6 +57,22 @@ describe('each second', () => {
   });
 });
 
+describe('what a gateway begins from', () => {
+  it('has at most 100 ended orders of an account and 10,000 of all, of which each account has its share', () => {
+    const desk = new OrderDesk({ paperBalances });
+    const end = (account: string, orderId: string) =>
+      desk.reject(desk.open(orderInput({ account, orderId }), BTCUSD, []) as PaperOrder, 'post_only', TS_US, []);
+    const endedOf = () => {
+      const { accounts } = JSON.parse(desk.accountsState()) as { accounts: Record<string, { orders: object[] }> };
+      return Object.values(accounts).map(({ orders }) => orders.length);
+    };
+    for (let n = 0; n < 300; n++) end('early', `e${n}`);
+    expect(endedOf()).toEqual([100]);
+    for (let account = 0; account < 200; account++) for (let n = 0; n < 60; n++) end(`a${account}`, `o${n}`);
+    expect(endedOf()).toEqual(Array.from({ length: 201 }, () => 49));
+  });
+});
+
 describe('what must never be', () => {
   it('shows in the audit: a trade of two accounts that only one of them was told of', () => {
     const desk = new OrderDesk({ paperBalances });

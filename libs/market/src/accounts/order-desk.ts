@@ -3,8 +3,9 @@ import { AVERAGE_EXTRA_DECIMALS } from '../folds/number-text.ts';
 import type { MarketOptions } from '../market-options.ts';
 import { averageText } from './amount.ts';
 import type { Instrument } from './instrument.ts';
+import { lockedAsset, neededBy } from './order-funds.ts';
 import {
-  type EndedOrderMemory,
+  type EndedOrdersMemory,
   ORDER_LIMITS,
   type OrderLimits,
   OrderMemory,
@@ -24,8 +25,10 @@ import {
 } from './private-event-writer.ts';
 import { startingBalances } from './starting-balances.ts';
 
-/** Of an account's ended orders, so many of the newest are in {@link OrderDesk.accountsState}. */
+/** Of an account's ended orders, so many of the newest are in {@link OrderDesk.accountsState}: fewer … */
 const ENDED_STATES_MAX = 100;
+/** … where all accounts' would be more than this. */
+const ALL_ENDED_STATES_MAX = 10_000;
 
 /** All that a desk remembers between two inputs, as JSON holds it. */
 export interface OrderDeskMemory extends PaperAccountsMemory {
@@ -35,7 +38,7 @@ export interface OrderDeskMemory extends PaperAccountsMemory {
   readonly positionTurn: number;
   readonly positions: readonly PositionMemory[];
   readonly orders: readonly PaperOrderMemory[];
-  readonly ended: readonly EndedOrderMemory[];
+  readonly ended: readonly EndedOrdersMemory[];
 }
 
 const NOTHING: OrderDeskMemory = {
@@ -75,9 +78,7 @@ export class OrderDesk {
     limits: OrderLimits = ORDER_LIMITS,
   ) {
     this.#limits = limits;
-    const starting = startingBalances(options.paperBalances).map(
-      ({ asset, amount }) => [asset, String(amount), '0'] as const,
-    );
+    const starting = startingBalances(options.paperBalances);
     this.#accounts = new PaperAccounts(starting, limits.accountsMax, memory);
     this.#second = memory.second;
     this.#orderNumber = memory.orderNumber;
@@ -99,10 +100,13 @@ export class OrderDesk {
   }
 
   /**
-   * The first step of an `order`; it opens the account if that is new. A known client id gives one `order_state` of
-   * that order as it stands and undefined, an order that breaks a rule is REJECTED and gives undefined. Else the
-   * order, numbered and not yet announced. Rules that need the book are matching's: it asks
-   * {@link Instrument.minNotional} of a market order by the best price that it meets.
+   * The first step of an `order`. A known client id gives one `order_state` of that order as it stands and undefined,
+   * an order that breaks a rule is REJECTED and gives undefined. Else the order, numbered and not yet announced; its
+   * account is opened if that is new. Rules that need the book are matching's: it asks {@link Instrument.minNotional}
+   * of a market order by the best price that it meets.
+   *
+   * What is REJECTED here of an account that does not exist opens none, and there is nobody to remember it of: sent
+   * again, it is read again.
    */
   open(input: InputOf<'order'>, tradable: Tradable, events: LogEvent[]): PaperOrder | undefined {
     const { account = '', orderId, symbol, tsEventUs } = input;
@@ -112,19 +116,20 @@ export class OrderDesk {
       return undefined;
     }
     const { order, reason } = readOrder(input, tradable);
-    if (!this.#accounts.open(account)) {
-      // Without an account there is nobody to remember it of; it can be sent again.
-      order.status = 'REJECTED';
-      this.#announce(order, 'account_limit', tsEventUs, events);
-      return undefined;
-    }
     const refusal = reason === '' ? this.#limitReached(account, symbol) : reason;
     if (refusal !== '') {
       this.reject(order, refusal, tsEventUs, events);
       return undefined;
     }
+    this.#accounts.open(account);
     this.#orderNumber++;
     return { ...order, venueOrderId: String(this.#orderNumber) };
+  }
+
+  /** Whether the account has what a limit order needs: {@link accept} of it would lock that. */
+  affords(order: PaperOrder, instrument: Instrument): boolean {
+    const asset = lockedAsset(order, instrument);
+    return this.#accounts.freeOf(order.account, asset) >= neededBy(order, instrument, undefined);
   }
 
   /**
@@ -141,7 +146,7 @@ export class OrderDesk {
     events: LogEvent[],
   ): boolean {
     const needs = neededBy(order, instrument, costAtMarket);
-    order.lockedAsset = order.side === 'BUY' ? instrument.quote : instrument.base;
+    order.lockedAsset = lockedAsset(order, instrument);
     if (!this.#accounts.balancesOf(order.account).lock(order.lockedAsset, needs)) {
       this.reject(order, 'insufficient_balance', tsUs, events);
       return false;
@@ -158,7 +163,7 @@ export class OrderDesk {
   reject(order: PaperOrder, reason: OrderReason, tsUs: number, events: LogEvent[]): void {
     order.status = 'REJECTED';
     this.#announce(order, reason, tsUs, events);
-    this.#orders.end(order, this.#second);
+    if (this.#accounts.has(order.account)) this.#orders.end(order, this.#second);
   }
 
   /**
@@ -222,9 +227,14 @@ export class OrderDesk {
     return this.#orders.openOrders();
   }
 
-  /** A `cancel` of what the account has not got open: `order_update` REJECTED, and no `order_state`. */
+  /**
+   * A `cancel` of what the account has not got open. Of an order that has ended, `order_state` says how it stands: an
+   * `order_update` would take its FILLED or CANCELLED away from whoever keeps the last one. Of one that nobody knows,
+   * `order_update` REJECTED, and no `order_state`.
+   */
   refuseCancel(input: InputOf<'cancel'>, events: LogEvent[]): void {
-    events.push(refusedCancelEvent(input));
+    const known = this.#orders.known(input.account ?? '', input.orderId);
+    events.push(known === undefined ? refusedCancelEvent(input) : orderStateEvent(known));
   }
 
   /**
@@ -235,22 +245,28 @@ export class OrderDesk {
     this.#accounts.settle(tsUs, events, (account) => this.#positions.settle(account, tsUs, markOf, events));
   }
 
-  /** Event time moved to `second`: forgets orders that ended 24 h ago, says positions whose mark has moved. */
+  /**
+   * Event time moved to `second`: forgets orders that ended 24 h ago, and accounts of which there is nothing to know;
+   * says positions whose mark has moved.
+   */
   onClock(second: number, markOf: MarkOf, events: LogEvent[]): void {
     this.#second = second;
     this.#orders.forgetUntil(second - REMEMBERED_SECONDS);
+    this.#forgetAccounts();
     this.#positions.onClock(second, markOf, events);
   }
 
   /**
    * What a gateway begins from, as JSON: `{startingBalances: [{asset, free, locked}], accounts: {<name>: {balances,
    * positions, orders}}}`. Positions and orders are the payloads of their last events; orders are the open ones by age,
-   * then the newest 100 ended ones, newest first. A name that is not there has the starting balances.
+   * then the newest 100 ended ones, newest first; fewer of each account where those of all would be more than 10,000.
+   * A name that is not there has the starting balances.
    */
   accountsState(): string {
+    const endedMax = this.#orders.endedShare(ENDED_STATES_MAX, ALL_ENDED_STATES_MAX);
     const accounts = this.#accounts.json().map(([name, balances]) => {
       const positions = this.#positions.json(name).join(',');
-      const orders = this.#orders.newest(name, ENDED_STATES_MAX).map(orderStateJson).join(',');
+      const orders = this.#orders.newest(name, endedMax).map(orderStateJson).join(',');
       return `"${name}":{"balances":${balances},"positions":[${positions}],"orders":[${orders}]}`;
     });
     return `{"startingBalances":${this.#accounts.startingJson()},"accounts":{${accounts.join(',')}}}`;
@@ -261,7 +277,14 @@ export class OrderDesk {
     return this.#accounts.audit(this.openOrders());
   }
 
+  /** Those that are as a new one is: no orders, no fills, the starting balances. */
+  #forgetAccounts(): void {
+    const forgotten = this.#accounts.forget((name) => !this.#orders.has(name) && !this.#positions.isSaidOf(name));
+    if (forgotten.size > 0) this.#positions.forget(forgotten);
+  }
+
   #limitReached(account: string, symbol: string): OrderReason | '' {
+    if (!this.#accounts.has(account) && this.#accounts.isFull) return 'account_limit';
     if (!this.#orders.hasRoom(account)) return 'open_orders_limit';
     const isNew = !this.#positions.has(account, symbol);
     return isNew && this.#positions.count >= this.#limits.positionsMax ? 'positions_limit' : '';
@@ -303,11 +326,4 @@ export class OrderDesk {
     order.locked = 0n;
     this.#orders.end(order, this.#second);
   }
-}
-
-function neededBy(order: PaperOrder, instrument: Instrument, costAtMarket: bigint | undefined): bigint {
-  if (order.side === 'SELL') return instrument.baseOf(order.lots);
-  if (order.ticks !== undefined) return instrument.quoteOf(order.ticks, order.lots);
-  if (costAtMarket === undefined) throw new Error(`the cost of market order ${order.venueOrderId} is not given`);
-  return costAtMarket;
 }

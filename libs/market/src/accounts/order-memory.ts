@@ -1,17 +1,19 @@
-import type { OrderReason, OrderSide, OrderStatus } from '@depthcast/protocol';
+import { type EndedOrder, endedOrder, knownOrder, restoreEndedOrder } from './ended-order.ts';
 import { Fifo } from './fifo.ts';
 import type { KnownOrder, PaperOrder } from './paper-order.ts';
+import { type Ranked, Ranking } from './ranking.ts';
 
 /** Event time for which an order is remembered after its end. */
 export const REMEMBERED_SECONDS = 86_400;
 
+/** All of it is in every snapshot, which must not take the engine longer than its lease allows. */
 export interface OrderLimits {
   readonly accountsMax: number;
   /** Open orders of one account. */
   readonly openOrdersMax: number;
-  /** Orders that one account's client ids are remembered of, open or ended. Beyond, the oldest ended goes first. */
-  readonly accountOrdersMax: number;
-  /** The same of all accounts. */
+  /** Open orders of all accounts. */
+  readonly allOpenOrdersMax: number;
+  /** Orders of all accounts that are remembered, open or ended. Beyond, see {@link OrderMemory}. */
   readonly ordersMax: number;
   /** Symbols by accounts, in all. */
   readonly positionsMax: number;
@@ -20,62 +22,55 @@ export interface OrderLimits {
 export const ORDER_LIMITS: OrderLimits = {
   accountsMax: 10_000,
   openOrdersMax: 1_000,
-  accountOrdersMax: 100_000,
-  ordersMax: 500_000,
-  positionsMax: 100_000,
+  allOpenOrdersMax: 10_000,
+  ordersMax: 100_000,
+  positionsMax: 20_000,
 };
 
-/** As an array, because there may be half a million. */
-export type EndedOrderMemory = readonly [
-  account: string,
-  clientOrderId: string,
-  venueOrderId: string,
-  symbol: string,
-  side: OrderSide,
-  qty: string | null,
-  price: string | null,
-  status: OrderStatus,
-  reason: OrderReason | '',
-  executedQty: string,
-  avgPrice: string,
-  lastUs: number,
-  endedSecond: number,
-];
+/** Ended orders of an account, oldest first, separated by commas: see {@link EndedOrder.text}. */
+export type EndedOrdersMemory = readonly [account: string, texts: string];
 
-interface EndedOrder extends KnownOrder {
-  readonly endedSecond: number;
-  forgotten: boolean;
-}
-
-interface AccountOrders {
+interface AccountOrders extends Ranked {
+  readonly account: string;
   readonly open: Map<string, PaperOrder>;
   readonly ended: Map<string, EndedOrder>;
-  /** By their ends. What is the oldest of all is the oldest of its account too. */
+  /** By their ends. */
   readonly endedQueue: Fifo<EndedOrder>;
 }
 
 /**
  * Open orders, and those that ended in the last 24 h of event time, within bounds: so that an order sent twice is
  * placed once.
+ *
+ * When there is one too many, the account that has the most ended ones loses its oldest: who floods the engine with
+ * orders makes it forget his own.
  */
 export class OrderMemory {
   readonly #limits: OrderLimits;
   readonly #accounts = new Map<string, AccountOrders>();
   /** Open ones of all accounts by their venue order ids, in the order in which they were accepted. */
   readonly #open = new Map<string, PaperOrder>();
-  /** Ended ones of all accounts by their ends; among them some that have been forgotten before their turn. */
-  readonly #endedQueue = new Fifo<EndedOrder>();
-  /** How many of those. */
-  #forgottenEarly = 0;
+  /** Accounts by how many ended ones they have. */
+  readonly #byEnded = new Ranking<AccountOrders>();
+  /** How many have ended of all accounts. */
+  #endedCount = 0;
 
   constructor(limits: OrderLimits) {
     this.#limits = limits;
   }
 
+  /** Whether anything is remembered of the account. */
+  has(account: string): boolean {
+    return this.#accounts.has(account);
+  }
+
   /** What a second `order` of the same client id is answered from. */
   known(account: string, clientOrderId: string): KnownOrder | undefined {
     const orders = this.#accounts.get(account);
-    return orders?.open.get(clientOrderId) ?? orders?.ended.get(clientOrderId);
+    const open = orders?.open.get(clientOrderId);
+    if (open !== undefined) return open;
+    const ended = orders?.ended.get(clientOrderId);
+    return ended && knownOrder(account, ended);
   }
 
   find(account: string, clientOrderId: string): PaperOrder | undefined {
@@ -92,15 +87,14 @@ export class OrderMemory {
 
   /** Whether the account may have one more open order. */
   hasRoom(account: string): boolean {
-    const { openOrdersMax, ordersMax } = this.#limits;
-    return (this.#accounts.get(account)?.open.size ?? 0) < openOrdersMax && this.#open.size < ordersMax;
+    const { openOrdersMax, allOpenOrdersMax } = this.#limits;
+    return (this.#accounts.get(account)?.open.size ?? 0) < openOrdersMax && this.#open.size < allOpenOrdersMax;
   }
 
   add(order: PaperOrder): void {
-    const orders = this.#of(order.account);
     this.#open.set(order.venueOrderId, order);
-    orders.open.set(order.clientOrderId, order);
-    this.#keepLimits(orders);
+    this.#of(order.account).open.set(order.clientOrderId, order);
+    this.#keepLimit();
   }
 
   /** The order, open or never added, has come to its end. */
@@ -108,143 +102,79 @@ export class OrderMemory {
     const orders = this.#of(order.account);
     this.#open.delete(order.venueOrderId);
     orders.open.delete(order.clientOrderId);
-    this.#remember(endedOrder(order, second));
-    this.#keepLimits(orders);
+    remember(orders, endedOrder(order, second));
+    this.#endedCount++;
+    this.#byEnded.put(orders, orders.ended.size);
+    this.#keepLimit();
   }
 
   /** Forgets what ended before or in that second. */
   forgetUntil(second: number): void {
-    for (let first = this.#endedQueue.first; first !== undefined; first = this.#endedQueue.first) {
-      if (first.endedSecond > second) return;
-      this.#forgetFirst();
+    for (const orders of this.#byEnded.items()) {
+      while ((orders.endedQueue.first?.endedSecond ?? Number.POSITIVE_INFINITY) <= second) this.#forgetOldest(orders);
     }
   }
 
   /** All open orders of the account by their age, then the newest of the ended ones, newest first. */
   newest(account: string, endedMax: number): KnownOrder[] {
     const orders = this.#accounts.get(account);
-    return orders === undefined ? [] : [...orders.open.values(), ...orders.endedQueue.newest(endedMax)];
+    if (orders === undefined) return [];
+    const ended = orders.endedQueue.newest(endedMax).map((order) => knownOrder(account, order));
+    return [...orders.open.values(), ...ended];
   }
 
-  /** Of the queue of all, with those in it that have been forgotten: at most twice {@link OrderLimits.ordersMax}. */
-  get endedQueueLength(): number {
-    return this.#endedQueue.length;
+  /** How many of each account's ended orders there may be, at most `eachMax`, to have no more than `allMax` together. */
+  endedShare(eachMax: number, allMax: number): number {
+    const counts = this.#byEnded.items().map(({ ended }) => ended.size);
+    let share = eachMax;
+    while (share > 0 && counts.reduce((sum, count) => sum + Math.min(count, share), 0) > allMax) share--;
+    return share;
   }
 
-  endedMemory(): EndedOrderMemory[] {
-    return this.#endedQueue
-      .items()
-      .filter(({ forgotten }) => !forgotten)
-      .map(endedMemory);
+  endedMemory(): EndedOrdersMemory[] {
+    return this.#byEnded.items().map(({ account, endedQueue }): EndedOrdersMemory => {
+      const texts = endedQueue.items().map(({ text }) => text);
+      return [account, texts.join(',')];
+    });
   }
 
-  restore(open: Iterable<PaperOrder>, ended: readonly EndedOrderMemory[]): void {
+  restore(open: Iterable<PaperOrder>, ended: readonly EndedOrdersMemory[]): void {
     for (const order of open) this.add(order);
-    for (const memory of ended) this.#remember(restoreEnded(memory));
+    for (const [account, texts] of ended) {
+      const orders = this.#of(account);
+      for (const text of texts.split(',')) remember(orders, restoreEndedOrder(text));
+      this.#endedCount += orders.ended.size;
+      this.#byEnded.put(orders, orders.ended.size);
+    }
   }
 
   #of(account: string): AccountOrders {
     let orders = this.#accounts.get(account);
     if (orders === undefined) {
-      orders = { open: new Map(), ended: new Map(), endedQueue: new Fifo() };
+      orders = { account, open: new Map(), ended: new Map(), endedQueue: new Fifo(), rank: 0, place: 0 };
       this.#accounts.set(account, orders);
     }
     return orders;
   }
 
-  #remember(order: EndedOrder): void {
-    const orders = this.#of(order.account);
-    orders.ended.set(order.clientOrderId, order);
-    orders.endedQueue.push(order);
-    this.#endedQueue.push(order);
-  }
-
-  #keepLimits(orders: AccountOrders): void {
-    const { accountOrdersMax, ordersMax } = this.#limits;
-    while (orders.open.size + orders.ended.size > accountOrdersMax) {
-      const oldest = orders.endedQueue.shift();
-      if (oldest === undefined) break;
-      orders.ended.delete(oldest.clientOrderId);
-      oldest.forgotten = true;
-      this.#forgottenEarly++;
-    }
-    while (this.#open.size + this.#endedQueue.length - this.#forgottenEarly > ordersMax) {
-      if (this.#endedQueue.length === 0) break;
-      this.#forgetFirst();
-    }
-    // One busy account must not make the queue of all grow without end.
-    if (this.#forgottenEarly > ordersMax) {
-      this.#endedQueue.retain(({ forgotten }) => !forgotten);
-      this.#forgottenEarly = 0;
+  #keepLimit(): void {
+    while (this.#open.size + this.#endedCount > this.#limits.ordersMax) {
+      const fullest = this.#byEnded.top;
+      if (fullest === undefined) return;
+      this.#forgetOldest(fullest);
     }
   }
 
-  /** Takes the first out of the queue of all. */
-  #forgetFirst(): void {
-    const first = this.#endedQueue.shift() as EndedOrder;
-    if (first.forgotten) {
-      this.#forgottenEarly--;
-      return;
-    }
-    const orders = this.#of(first.account);
-    orders.endedQueue.shift();
-    orders.ended.delete(first.clientOrderId);
+  #forgetOldest(orders: AccountOrders): void {
+    const oldest = orders.endedQueue.shift() as EndedOrder;
+    orders.ended.delete(oldest.clientOrderId);
+    this.#endedCount--;
+    this.#byEnded.put(orders, orders.ended.size);
+    if (orders.ended.size === 0 && orders.open.size === 0) this.#accounts.delete(orders.account);
   }
 }
 
-/** Only what is said of it: the rest of a PaperOrder would be kept for a day for nothing. */
-function endedOrder(order: KnownOrder, endedSecond: number): EndedOrder {
-  return {
-    account: order.account,
-    clientOrderId: order.clientOrderId,
-    venueOrderId: order.venueOrderId,
-    symbol: order.symbol,
-    side: order.side,
-    qty: order.qty,
-    price: order.price,
-    status: order.status,
-    reason: order.reason,
-    executedQty: order.executedQty,
-    avgPrice: order.avgPrice,
-    lastUs: order.lastUs,
-    endedSecond,
-    forgotten: false,
-  };
-}
-
-function endedMemory(order: EndedOrder): EndedOrderMemory {
-  return [
-    order.account,
-    order.clientOrderId,
-    order.venueOrderId,
-    order.symbol,
-    order.side,
-    order.qty ?? null,
-    order.price ?? null,
-    order.status,
-    order.reason,
-    order.executedQty,
-    order.avgPrice,
-    order.lastUs,
-    order.endedSecond,
-  ];
-}
-
-function restoreEnded(memory: EndedOrderMemory): EndedOrder {
-  return {
-    account: memory[0],
-    clientOrderId: memory[1],
-    venueOrderId: memory[2],
-    symbol: memory[3],
-    side: memory[4],
-    qty: memory[5] ?? undefined,
-    price: memory[6] ?? undefined,
-    status: memory[7],
-    reason: memory[8],
-    executedQty: memory[9],
-    avgPrice: memory[10],
-    lastUs: memory[11],
-    endedSecond: memory[12],
-    forgotten: false,
-  };
+function remember(orders: AccountOrders, order: EndedOrder): void {
+  orders.ended.set(order.clientOrderId, order);
+  orders.endedQueue.push(order);
 }

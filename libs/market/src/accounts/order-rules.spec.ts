@@ -38,25 +38,44 @@ describe('an order is REJECTED, remembered and without effect when', () => {
     ['insufficient_balance', { market: true, qty: '2' }],
   ];
 
-  it.each(cases)('%s: %p', (reason, { tradable, market, ...fields }) => {
-    const of = reason === 'notional_too_large' ? { ...BTCUSD, maxLots: 100_000 } : BTCUSD;
-    const desk = new OrderDesk({ paperBalances });
+  const play = (desk: OrderDesk, { tradable, market, ...fields }: (typeof cases)[number][1], reason: OrderReason) => {
+    const of = tradable ?? (reason === 'notional_too_large' ? { ...BTCUSD, maxLots: 100_000 } : BTCUSD);
     const input = market ? atMarket(fields) : orderInput(fields);
-    const events = said((to) => {
-      const order = desk.open(input, tradable ?? of, to);
+    return said((to) => {
+      const order = desk.open(input, of, to);
       if (order) expect(desk.accept(order, BTCUSD, BTCUSD.quoteOf(50_001, 2_000), TS_US, to)).toBe(false);
     });
+  };
+
+  it.each(cases)('%s: %p', (reason, broken) => {
+    const desk = new OrderDesk({ paperBalances });
+    desk.close(placed(desk, orderInput({ orderId: 'opens-it' })).order, 'CANCELLED', '', TS_US, []);
+    desk.settle(TS_US, noMark, []);
+    const events = play(desk, broken, reason);
     expect(events.map(([topic]) => topic)).toEqual([UPDATE, STATE]);
     for (const [, payload] of events) {
       expect(payload).toContain('"status":"REJECTED"');
       expect(payload).toContain(`"reason":"${reason}"`);
     }
-    expect(said((to) => desk.open(input, of, to))).toEqual([events[1]]);
+    expect(play(desk, broken, reason)).toEqual([events[1]]);
     expect([...desk.openOrders()]).toEqual([]);
-    expect(said((to) => desk.settle(TS_US, noMark, to)).map(([, payload]) => payload)).toEqual([
-      `{"type":"account","ts_ns":${NS},"balances":[{"asset":"USD","free":1000,"locked":0},{"asset":"BTC","free":2,"locked":0}]}`,
-    ]);
+    expect(said((to) => desk.settle(TS_US, noMark, to))).toEqual([]);
   });
+
+  it.each(cases.filter(([reason]) => reason !== 'insufficient_balance'))(
+    '%s: %p; of an account that does not exist, which it does not open: there it is remembered nowhere',
+    (reason, broken) => {
+      const desk = new OrderDesk({ paperBalances });
+      const before = JSON.stringify(desk.memory());
+      const events = play(desk, broken, reason);
+      expect(events.map(([topic]) => topic)).toEqual([UPDATE, STATE]);
+      expect(play(desk, broken, reason)).toEqual(events);
+      expect(said((to) => desk.settle(TS_US, noMark, to))).toEqual([]);
+      expect(JSON.stringify(desk.memory())).toBe(before);
+      // The same id, mended, is a new order.
+      placed(desk, orderInput({ orderId: broken.market ? 'web-2' : 'web-1' }));
+    },
+  );
 
   it('matching says so, and then it has its number', () => {
     const desk = new OrderDesk({ paperBalances });

@@ -4,7 +4,7 @@ import { ORDER_LIMITS, type OrderLimits, OrderMemory } from './order-memory.ts';
 import type { KnownOrder, PaperOrder } from './paper-order.ts';
 import { orderStateJson } from './private-event-writer.ts';
 
-const LIMITS: OrderLimits = { ...ORDER_LIMITS, openOrdersMax: 3, accountOrdersMax: 5, ordersMax: 8 };
+const LIMITS: OrderLimits = { ...ORDER_LIMITS, openOrdersMax: 3, allOpenOrdersMax: 5, ordersMax: 8 };
 const ACCOUNTS = ['a', 'b', 'c'];
 
 let number = 0;
@@ -24,9 +24,12 @@ class NaiveMemory {
   open: PaperOrder[] = [];
   ended: { order: PaperOrder; second: number }[] = [];
 
-  all(account?: string): number {
-    const of = ({ account: other }: PaperOrder) => account === undefined || other === account;
-    return this.open.filter(of).length + this.ended.filter(({ order }) => of(order)).length;
+  get size(): number {
+    return this.open.length + this.ended.length;
+  }
+
+  endedOf(account: string): PaperOrder[] {
+    return this.ended.map(({ order }) => order).filter((order) => order.account === account);
   }
 
   end(order: PaperOrder, second: number): void {
@@ -34,13 +37,16 @@ class NaiveMemory {
     this.ended.push({ order, second });
   }
 
-  keepLimits(account: string): void {
-    while (this.all(account) > LIMITS.accountOrdersMax) {
-      const oldest = this.ended.findIndex(({ order }) => order.account === account);
-      if (oldest < 0) break;
-      this.ended.splice(oldest, 1);
+  /** Of which account it is that one is forgotten is free where several have the most: as the other one chose. */
+  keepLimit(isKnown: (order: PaperOrder) => boolean): void {
+    while (this.size > LIMITS.ordersMax && this.ended.length > 0) {
+      const counts = ACCOUNTS.map((account) => this.endedOf(account).length);
+      const fullest = ACCOUNTS.filter((_, i) => counts[i] === Math.max(...counts));
+      const oldest = fullest.map((account) => this.endedOf(account)[0] as PaperOrder);
+      const gone = oldest.filter((order) => !isKnown(order));
+      expect(gone).toHaveLength(1);
+      this.ended = this.ended.filter(({ order }) => order !== gone[0]);
     }
-    while (this.all() > LIMITS.ordersMax && this.ended.length > 0) this.ended.shift();
   }
 }
 
@@ -51,46 +57,43 @@ const step = fc.record({
   seconds: fc.constantFrom(0, 1, 1, 5),
 });
 
-it('as a list is, of which the oldest ended are struck out', () => {
-  const reached = { account: 0, all: 0, aged: 0 };
+it('as a list is, of which the oldest are struck out of the account that has the most; restored, it goes on the same', () => {
+  const reached = { full: 0, aged: 0, restored: 0 };
   fc.assert(
     fc.property(fc.array(step, { minLength: 20, maxLength: 150 }), (steps) => {
-      let memory = new OrderMemory(LIMITS);
+      // The second one is restored now and then.
+      const memories = [new OrderMemory(LIMITS), new OrderMemory(LIMITS)] as [OrderMemory, OrderMemory];
       const naive = new NaiveMemory();
       let second = 0;
       for (const { account, kind, which, seconds } of steps) {
         const mine = naive.open.filter((open) => open.account === account);
-        const room = mine.length < LIMITS.openOrdersMax && naive.open.length < LIMITS.ordersMax;
-        expect(memory.hasRoom(account)).toBe(room);
+        const room = mine.length < LIMITS.openOrdersMax && naive.open.length < LIMITS.allOpenOrdersMax;
         if (kind === 'add' && room) {
           const added = order(account, `id-${number}`);
-          memory.add(added);
+          for (const memory of memories) memory.add(added);
           naive.open.push(added);
-        } else if (kind === 'refuse') {
-          const refused = order(account, `id-${number}`);
-          memory.end(refused, second);
-          naive.end(refused, second);
-        } else if (kind === 'end' && mine.length > 0) {
-          const ending = mine[which % mine.length] as PaperOrder;
-          memory.end(ending, second);
+        } else if (kind === 'refuse' || (kind === 'end' && mine.length > 0)) {
+          const ending = kind === 'refuse' ? order(account, `id-${number}`) : (mine[which % mine.length] as PaperOrder);
+          for (const memory of memories) memory.end(ending, second);
           naive.end(ending, second);
         } else if (kind === 'clock') {
           second += seconds;
-          memory.forgetUntil(second - 4);
+          for (const memory of memories) memory.forgetUntil(second - 4);
           const before = naive.ended.length;
           naive.ended = naive.ended.filter((ended) => ended.second > second - 4);
           reached.aged += before - naive.ended.length;
         } else if (kind === 'restore') {
           const restored = new OrderMemory(LIMITS);
-          restored.restore(memory.openOrders(), JSON.parse(JSON.stringify(memory.endedMemory())));
-          memory = restored;
+          restored.restore(memories[1].openOrders(), JSON.parse(JSON.stringify(memories[1].endedMemory())));
+          memories[1] = restored;
+          reached.restored++;
         }
-        const total = naive.all();
-        if (naive.all(account) > LIMITS.accountOrdersMax) reached.account++;
-        naive.keepLimits(account);
-        if (naive.all() < total) reached.all++;
-        check(memory, naive);
+        if (naive.size > LIMITS.ordersMax) reached.full++;
+        naive.keepLimit((order) => memories[0].known(order.account, order.clientOrderId) !== undefined);
+        check(memories[0], naive);
+        expect(memories[1].endedMemory()).toEqual(memories[0].endedMemory());
       }
+      check(memories[1], naive);
     }),
     { numRuns: 300 },
   );
@@ -98,40 +101,49 @@ it('as a list is, of which the oldest ended are struck out', () => {
 });
 
 function check(memory: OrderMemory, naive: NaiveMemory): void {
-  const ended = naive.ended.map(({ order }) => order);
-  const ofAccounts = ACCOUNTS.map((account) => {
-    const of = (order: PaperOrder) => order.account === account;
-    return [...naive.open.filter(of), ...ended.filter(of).slice(-2).reverse()].map(orderStateJson);
-  });
   const stateOf = (order: KnownOrder | undefined) => order && orderStateJson(order);
   const found = (order: PaperOrder) => [
     stateOf(memory.known(order.account, order.clientOrderId)),
     memory.find(order.account, order.clientOrderId),
     memory.byVenueId(order.venueOrderId),
   ];
+  const openOf = (account: string) => naive.open.filter((order) => order.account === account);
+  const share = [2, 1, 0].find((n) => sum(ACCOUNTS.map((of) => Math.min(n, naive.endedOf(of).length))) <= 4);
   // One expectation for all, because each costs more than what it compares.
   expect([
     Array.from(memory.openOrders()),
-    memory.endedMemory().map(([, , venueOrderId]) => venueOrderId),
     ACCOUNTS.map((account) => memory.newest(account, 2).map(orderStateJson)),
+    ACCOUNTS.map((account) => memory.has(account)),
+    ACCOUNTS.map((account) => memory.hasRoom(account)),
+    memory.endedShare(2, 4),
     naive.open.map(found),
-    ended.map(found),
+    naive.ended.map(({ order }) => found(order)),
+    sum(memory.endedMemory().map(([, texts]) => texts.split(',').length)),
     memory.known('a', 'never'),
   ]).toEqual([
     naive.open,
-    ended.map(({ venueOrderId }) => venueOrderId),
-    ofAccounts,
+    ACCOUNTS.map((of) => [...openOf(of), ...naive.endedOf(of).slice(-2).reverse()].map(orderStateJson)),
+    ACCOUNTS.map((of) => openOf(of).length + naive.endedOf(of).length > 0),
+    ACCOUNTS.map((of) => openOf(of).length < LIMITS.openOrdersMax && naive.open.length < LIMITS.allOpenOrdersMax),
+    share,
     naive.open.map((order) => [stateOf(order), order, order]),
-    ended.map((order) => [stateOf(order), undefined, undefined]),
+    naive.ended.map(({ order }) => [stateOf(order), undefined, undefined]),
+    naive.ended.length,
     undefined,
   ]);
 }
 
-it('one account that comes and goes at its limit does not make the queue of all grow', () => {
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((a, b) => a + b, 0);
+}
+
+it("one account's flood does not end what is remembered of the others", () => {
   const memory = new OrderMemory(LIMITS);
-  for (let i = 0; i < 1_000; i++) {
-    memory.end(order('a', `id-${i}`), 1);
-    expect(memory.endedMemory().length).toBeLessThanOrEqual(LIMITS.accountOrdersMax);
-    expect(memory.endedQueueLength).toBeLessThanOrEqual(2 * LIMITS.ordersMax + 1);
-  }
+  const [first, second] = [order('b', 'first'), order('c', 'second')];
+  memory.end(first, 1);
+  memory.end(second, 1);
+  for (let i = 0; i < 1_000; i++) memory.end(order('a', `id-${i}`), 1);
+  expect(memory.known('b', 'first')).toMatchObject({ lastUs: first.lastUs });
+  expect(memory.known('c', 'second')).toMatchObject({ lastUs: second.lastUs });
+  expect(memory.newest('a', 100)).toHaveLength(LIMITS.ordersMax - 2);
 });

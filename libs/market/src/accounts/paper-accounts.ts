@@ -1,11 +1,12 @@
 import type { LogEvent } from '@depthcast/protocol';
-import { type BalanceMemory, Balances } from './balances.ts';
+import { Balances, type BalancesMemory } from './balances.ts';
 import { Ledger, type LedgerMemory } from './ledger.ts';
 import { accountEvent } from './private-event-writer.ts';
+import type { StartingBalance } from './starting-balances.ts';
 
 export interface PaperAccountsMemory {
   readonly ledger: readonly LedgerMemory[];
-  readonly accounts: readonly (readonly [name: string, balances: readonly BalanceMemory[]])[];
+  readonly accounts: readonly (readonly [name: string, balances: BalancesMemory])[];
 }
 
 /** Of one asset, in amounts of 10^-18. Between two inputs `free + locked + counterparty === deposited`. */
@@ -22,7 +23,8 @@ export interface AssetAudit {
 
 /** The balances of all accounts, what of them has changed since it was last said, and where it all came from. */
 export class PaperAccounts {
-  readonly #starting: readonly BalanceMemory[];
+  readonly #starting: BalancesMemory;
+  readonly #startingAmounts: ReadonlyMap<string, bigint>;
   readonly #accountsMax: number;
   readonly #accounts = new Map<string, Balances>();
   readonly #ledger: Ledger;
@@ -30,8 +32,9 @@ export class PaperAccounts {
   readonly #touched = new Set<string>();
   readonly #opened = new Set<string>();
 
-  constructor(starting: readonly BalanceMemory[], accountsMax: number, memory: PaperAccountsMemory) {
-    this.#starting = starting;
+  constructor(starting: readonly StartingBalance[], accountsMax: number, memory: PaperAccountsMemory) {
+    this.#starting = starting.map(({ asset, amount }) => `${asset} ${amount} 0`).join(',');
+    this.#startingAmounts = new Map(starting.map(({ asset, amount }) => [asset, amount]));
     this.#accountsMax = accountsMax;
     this.#ledger = Ledger.restore(memory.ledger);
     for (const [name, balances] of memory.accounts) this.#accounts.set(name, new Balances(balances));
@@ -44,15 +47,43 @@ export class PaperAccounts {
     };
   }
 
-  /** Gives a new account the starting balances. False when it would be one account too many. */
-  open(name: string): boolean {
-    if (this.#accounts.has(name)) return true;
-    if (this.#accounts.size >= this.#accountsMax) return false;
+  get isFull(): boolean {
+    return this.#accounts.size >= this.#accountsMax;
+  }
+
+  has(name: string): boolean {
+    return this.#accounts.has(name);
+  }
+
+  /** Gives a new account the starting balances. */
+  open(name: string): void {
+    if (this.#accounts.has(name)) return;
     this.#accounts.set(name, new Balances(this.#starting));
-    for (const [asset, free] of this.#starting) this.#ledger.deposit(asset, BigInt(free));
+    for (const [asset, amount] of this.#startingAmounts) this.#ledger.deposit(asset, amount);
     this.#opened.add(name);
     this.#touched.add(name);
-    return true;
+  }
+
+  /**
+   * Forgets those that may go and have exactly the starting balances: with these they would begin again.
+   *
+   * @returns their names.
+   */
+  forget(mayGo: (name: string) => boolean): Set<string> {
+    const forgotten = new Set<string>();
+    for (const [name, balances] of this.#accounts) {
+      if (mayGo(name) && balances.equal(this.#startingAmounts)) forgotten.add(name);
+    }
+    for (const name of forgotten) {
+      this.#accounts.delete(name);
+      for (const [asset, amount] of this.#startingAmounts) this.#ledger.deposit(asset, -amount);
+    }
+    return forgotten;
+  }
+
+  /** What of an asset the account, which has been opened, may use. */
+  freeOf(name: string, asset: string): bigint {
+    return this.#accounts.get(name)?.freeOf(asset) ?? 0n;
   }
 
   /** To be changed. @param name an account that has been opened. */

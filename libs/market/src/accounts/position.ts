@@ -4,17 +4,8 @@ import { AMOUNT_ONE, amountText, averageText, parseAmount } from './amount.ts';
 
 const NEVER = -1;
 
-/** Amounts as text. */
-export interface PositionMemory {
-  readonly account: string;
-  readonly symbol: string;
-  readonly qty: string;
-  readonly cost: string;
-  readonly realized: string;
-  readonly averageDecimals: number;
-  readonly mark: string;
-  readonly saidUs: number;
-}
+/** Account, symbol, then what {@link Position} keeps, separated by spaces: there may be twenty thousand. */
+export type PositionMemory = string;
 
 /**
  * What an account's fills in one symbol have come to, by average cost. In amounts of 10^-18 of the base and the quote
@@ -33,6 +24,9 @@ export class Position {
   #mark = '';
   /** Time of its last event, -1 before the first fill. */
   #saidUs = NEVER;
+  /** Kept until something changes, as all positions are asked for these whenever a snapshot is made. */
+  #memory: PositionMemory | undefined;
+  #json: string | undefined;
 
   constructor(account: string, symbol: string) {
     this.account = account;
@@ -40,27 +34,26 @@ export class Position {
   }
 
   static restore(memory: PositionMemory): Position {
-    const position = new Position(memory.account, memory.symbol);
-    position.#qty = BigInt(memory.qty);
-    position.#cost = BigInt(memory.cost);
-    position.#realized = BigInt(memory.realized);
-    position.#averageDecimals = memory.averageDecimals;
-    position.#mark = memory.mark;
-    position.#saidUs = memory.saidUs;
+    const [account, symbol, qty, cost, realized, averageDecimals, saidUs, mark] = memory.split(' ') as [
+      ...[string, string, string, string, string, string, string, string],
+    ];
+    const position = new Position(account, symbol);
+    position.#qty = BigInt(qty);
+    position.#cost = BigInt(cost);
+    position.#realized = BigInt(realized);
+    position.#averageDecimals = Number(averageDecimals);
+    position.#mark = mark;
+    position.#saidUs = Number(saidUs);
+    position.#memory = memory;
     return position;
   }
 
   memory(): PositionMemory {
-    return {
-      account: this.account,
-      symbol: this.symbol,
-      qty: String(this.#qty),
-      cost: String(this.#cost),
-      realized: String(this.#realized),
-      averageDecimals: this.#averageDecimals,
-      mark: this.#mark,
-      saidUs: this.#saidUs,
-    };
+    this.#memory ??= [
+      ...[this.account, this.symbol, this.#qty, this.#cost, this.#realized],
+      ...[this.#averageDecimals, this.#saidUs, this.#mark],
+    ].join(' ');
+    return this.#memory;
   }
 
   /** Whether there has been an event of it. */
@@ -81,6 +74,7 @@ export class Position {
    * @param quote what it came to.
    */
   fill(side: OrderSide, base: bigint, quote: bigint, priceDecimals: number): void {
+    this.#forgetTexts();
     this.#averageDecimals = priceDecimals + AVERAGE_EXTRA_DECIMALS;
     const signed = side === 'BUY' ? base : -base;
     const open = absolute(this.#qty);
@@ -99,6 +93,7 @@ export class Position {
 
   /** The `position` event at this price of the base asset. While there is none, '', what is open is valued at its cost. */
   say(tsUs: number, mark: string): LogEvent {
+    this.#forgetTexts();
     this.#saidUs = tsUs;
     this.#mark = mark;
     return { topic: eventTopic('position', this.symbol, this.account), payload: this.json() };
@@ -106,7 +101,13 @@ export class Position {
 
   /** The payload of the last event, between two inputs. */
   json(): string {
-    return `{"type":"position","ts_ns":${formatTsNs(this.#saidUs)},"symbol":"${this.symbol}","qty":${amountText(this.#qty)},"avg_price":${averageText(this.#cost, absolute(this.#qty), this.#averageDecimals)},"realized_pnl":${amountText(this.#realized)},"unrealized_pnl":${amountText(this.#unrealized())}}`;
+    this.#json ??= `{"type":"position","ts_ns":${formatTsNs(this.#saidUs)},"symbol":"${this.symbol}","qty":${amountText(this.#qty)},"avg_price":${averageText(this.#cost, absolute(this.#qty), this.#averageDecimals)},"realized_pnl":${amountText(this.#realized)},"unrealized_pnl":${amountText(this.#unrealized())}}`;
+    return this.#json;
+  }
+
+  #forgetTexts(): void {
+    this.#memory = undefined;
+    this.#json = undefined;
   }
 
   #unrealized(): bigint {

@@ -18,7 +18,7 @@ interface AccountPositions {
 export class Positions {
   readonly #accounts = new Map<string, AccountPositions>();
   /** In the order in which they came to be. */
-  readonly #all: Position[] = [];
+  #all: Position[] = [];
   /** Index in it of the one whose turn with the clock is next. */
   #turn = 0;
 
@@ -46,6 +46,25 @@ export class Positions {
   /** The account's position in the symbol, an empty one if there was none. */
   of(account: string, symbol: string): Position {
     return this.#accounts.get(account)?.bySymbol.get(symbol) ?? this.#add(new Position(account, symbol));
+  }
+
+  /** Whether there has been a `position` event of the account. */
+  isSaidOf(account: string): boolean {
+    for (const { isSaid } of this.#accounts.get(account)?.bySymbol.values() ?? []) {
+      if (isSaid) return true;
+    }
+    return false;
+  }
+
+  /** Those of these accounts, of which none has been said. */
+  forget(accounts: ReadonlySet<string>): void {
+    for (const account of accounts) this.#accounts.delete(account);
+    const all = this.#all;
+    const stays = ({ account }: Position) => !accounts.has(account);
+    // The turn stays with the position that has it, or goes to the one after.
+    this.#turn = all.slice(0, this.#turn).filter(stays).length;
+    this.#all = all.filter(stays);
+    if (this.#turn === this.#all.length) this.#turn = 0;
   }
 
   /** Payloads of the account's last `position` events. */

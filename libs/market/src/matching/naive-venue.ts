@@ -70,13 +70,16 @@ export class NaiveVenue {
   place(order: NaiveOrder, src: string): NaiveTrade[] {
     const { who } = order;
     if (who === undefined) return this.#placeFlow(order, src);
+    const key = `${who}/${order.id}`;
+    if (this.orders.has(key)) return [];
+    const broken = this.#brokenRule(order);
+    // Nobody is there yet to remember it.
+    if (broken !== undefined && !this.accounts.has(who)) return [];
     if (!this.accounts.has(who)) {
       this.accounts.set(who, { base: this.#rules.base, baseLocked: 0, quote: this.#rules.quote, quoteLocked: 0 });
     }
-    const key = `${who}/${order.id}`;
-    if (this.orders.has(key)) return [];
     this.orders.set(key, order);
-    const refusal = this.#brokenRule(order) ?? this.#refusal(order);
+    const refusal = broken ?? this.#refusal(order);
     if (refusal !== undefined) {
       order.status = 'REJECTED';
       order.reason = refusal;

@@ -1,5 +1,6 @@
+import { L3Book } from '@depthcast/book';
 import type { Input, InputOf } from '@depthcast/protocol';
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { Market } from '../market.ts';
 import { SCRIPT_SECOND, SCRIPT_TRADING, ScriptedInputs } from '../scripted-inputs.ts';
 
@@ -112,7 +113,7 @@ describe('the events of an order, field by field as in the VeloZ seed', () => {
     ]);
   });
 
-  it('cancelled, by the account alone, and then unknown', () => {
+  it('cancelled, by the account alone; cancelled again it is said to have ended; of another account it is unknown', () => {
     const venue = new Venue();
     venue.order('alice', 'a', 'BUY', '0.5', '98');
     const cancel = () => venue.play(venue.gateway.cancel('a', { account: 'alice', symbol: undefined }));
@@ -123,12 +124,7 @@ describe('the events of an order, field by field as in the VeloZ seed', () => {
       'book_change',
       'alice account',
     ]);
-    expect(cancel()).toEqual([
-      [
-        'order_update::alice',
-        `{"type":"order_update","ts_ns":${NS},"client_order_id":"a","status":"REJECTED","reason":"unknown_order"}`,
-      ],
-    ]);
+    expect(story(cancel())).toEqual(['alice has 0']);
     expect(venue.play(venue.gateway.cancel('a', { account: 'bob' }))).toEqual([
       [
         'order_update:BTCUSD:bob',
@@ -259,6 +255,21 @@ describe('an order is REJECTED, and nothing else changes', () => {
     venue.play(venue.flow.order('s3', 'SELL', '20', '100'));
     expect(story(venue.order('alice', 'a', 'BUY', '10'))).toContain('alice FILLED');
     expect(venue.market.accountsState()).toContain('"balances":[{"asset":"USD","free":0,"locked":0}');
+  });
+
+  it('by nobody who has not walked the book: without the funds for a limit order none of it is looked at', () => {
+    const venue = new Venue();
+    const walks = jest.spyOn(L3Book.prototype, 'orders');
+    expect(story(venue.order('alice', 'a', 'BUY', '9.901', '101'))).toContain('alice REJECTED insufficient_balance');
+    expect(story(venue.order('alice', 'b', 'SELL', '2.001', '99', { tif: 'FOK' }))[0]).toContain(
+      'insufficient_balance',
+    );
+    expect(walks).not.toHaveBeenCalled();
+    expect(story(venue.order('alice', 'c', 'BUY', '9.9', '101', { tif: 'FOK' }))).toContain(
+      'alice EXPIRED not_filled_at_once',
+    );
+    expect(walks).toHaveBeenCalledTimes(1);
+    walks.mockRestore();
   });
 
   it('a post-only order that would not match rests', () => {

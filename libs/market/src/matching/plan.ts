@@ -52,7 +52,7 @@ export function ownSide(side: OrderSide): Side {
 }
 
 /** Whether anything stands at the taker's limit or better. */
-export function crosses(book: PriceBook, taker: Taker): boolean {
+function crosses(book: PriceBook, taker: Taker): boolean {
   const makers = book.ladder(makerSide(taker.side));
   return makers.length > 0 && reaches(taker, makers.priceOf(0));
 }
