@@ -87,9 +87,17 @@ export class TestStack {
     await Promise.all([this.engine, this.ingest, ...this.gateways].map((app) => app.ready()));
   }
 
-  /** @param env over that of the stack's options; another one stands by while one appends. */
-  startEngine(env: Readonly<Record<string, string>> = {}): App {
-    this.engine = spawnApp('engine', { env: this.#env({ OPS_ADDR: '127.0.0.1:0', ...this.#options.engine, ...env }) });
+  /**
+   * Another one stands by while one appends.
+   *
+   * @param env over that of the stack's options.
+   * @param root of another build.
+   */
+  startEngine(env: Readonly<Record<string, string>> = {}, root?: string): App {
+    this.engine = spawnApp('engine', {
+      env: this.#env({ OPS_ADDR: '127.0.0.1:0', ...this.#options.engine, ...env }),
+      ...(root === undefined ? {} : { root }),
+    });
     this.engines.push(this.engine);
     return this.engine;
   }
