@@ -30,20 +30,23 @@ if tonumber(ARGV[3]) > tonumber(tip.offset) then return { 'REFUSED', 'beyond the
 -- end
 local cursor = ARGV[1] .. '-' .. ARGV[3]
 local stored = redis.call('HMGET', KEYS[1], 'newest.cursor', 'newest.inboxId', 'newest.logicVersion', 'newest.state')
-if stored[1] == cursor and stored[3] == ARGV[5] then return { 'OK', cursor } end
 -- At the very cursor of another version's snapshot ours takes its place: a replay from it is ours to answer for.
-if stored[1] and stored[1] ~= cursor then
-  -- check: behind
-  local epoch, offset = string.match(stored[1], '^(%d+)-(%d+)$')
-  if tonumber(epoch) > tonumber(ARGV[1]) or (epoch == ARGV[1] and tonumber(offset) > tonumber(ARGV[3])) then
-    return { 'REFUSED', 'behind the stored one', cursor, stored[1] }
+if stored[1] ~= cursor or stored[3] ~= ARGV[5] then
+  if stored[1] and stored[1] ~= cursor then
+    -- check: behind
+    local epoch, offset = string.match(stored[1], '^(%d+)-(%d+)$')
+    if tonumber(epoch) > tonumber(ARGV[1]) or (epoch == ARGV[1] and tonumber(offset) > tonumber(ARGV[3])) then
+      return { 'REFUSED', 'behind the stored one', cursor, stored[1] }
+    end
+    -- end
+    redis.call('HSET', KEYS[1], 'previous.cursor', stored[1], 'previous.inboxId', stored[2],
+      'previous.logicVersion', stored[3], 'previous.state', stored[4])
   end
-  -- end
-  redis.call('HSET', KEYS[1], 'previous.cursor', stored[1], 'previous.inboxId', stored[2],
-    'previous.logicVersion', stored[3], 'previous.state', stored[4])
+  redis.call('HSET', KEYS[1], 'newest.cursor', cursor, 'newest.inboxId', ARGV[4], 'newest.logicVersion', ARGV[5],
+    'newest.state', ARGV[6])
 end
-redis.call('HSET', KEYS[1], 'newest.cursor', cursor, 'newest.inboxId', ARGV[4], 'newest.logicVersion', ARGV[5],
-  'newest.state', ARGV[6], 'symbols', ARGV[7], 'unsynced', ARGV[8])
+-- An epoch begins with a stored state, and without what readers load.
+redis.call('HSET', KEYS[1], 'symbols', ARGV[7], 'unsynced', ARGV[8])
 -- From here on what the log holds is this version's own, and may be compared with a replay.
 redis.call('HSET', KEYS[2], 'logicVersion', ARGV[5])
 for i = 4, #KEYS do redis.call('SET', KEYS[i], ARGV[i + 5]) end
