@@ -127,6 +127,7 @@ export class GatewayModule {
           useFactory: (gateway: Gateway, source: LogSource) =>
             new AccountDesk({
               accounts: gateway.accounts,
+              state: gateway.state,
               stored: () => source.accounts(),
               isCaughtUp: () => gateway.isCaughtUp,
             }),

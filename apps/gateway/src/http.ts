@@ -1,9 +1,12 @@
 import type { AppOptions } from '@depthcast/ops';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { BODY_BYTES_MAX } from './commands/order-body.ts';
+import { answerBadUrl } from './transports/error-answer.ts';
 
 const SOCKET_BUFFER_BYTES = 1 << 20;
-/** An order has a few hundred. */
-export const BODY_BYTES_MAX = 16 << 10;
+/** As long as Node lets a whole request line be: what is too long for an id is refused as an id. */
+const PATH_PART_CHARS_MAX = 16 << 10;
 
 /**
  * A write below the high water mark leaves Node nothing to remember; beyond it every write schedules a drain event.
@@ -11,6 +14,8 @@ export const BODY_BYTES_MAX = 16 << 10;
  */
 export const SERVER_OPTIONS: NonNullable<AppOptions['http']> = {
   bodyLimit: BODY_BYTES_MAX,
+  routerOptions: { maxParamLength: PATH_PART_CHARS_MAX },
+  frameworkErrors: (_error, request, reply) => answerBadUrl(request as FastifyRequest, reply as FastifyReply),
   http: { highWaterMark: SOCKET_BUFFER_BYTES },
 };
 

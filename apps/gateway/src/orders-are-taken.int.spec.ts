@@ -1,6 +1,12 @@
+import type { IncomingMessage } from 'node:http';
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
 import { partitionKeys } from '@depthcast/log';
 import { SseClient, startRedis, TcpProxy, type TestRedis, until } from '@depthcast/testing';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import type { Logger } from '@nestjs/common';
+import { BaseExceptionFilter } from '@nestjs/core';
 import { LogFeeder } from './testing/log-feeder.ts';
 import { TestGateway } from './testing/test-gateway.ts';
 
@@ -160,7 +166,7 @@ describe('POST and DELETE /api/orders', () => {
     const waited = await gateway.order({ ...ORDER, client_order_id: 'twice' }, '?wait=ack');
     expect(waited).toMatchObject({
       status: 200,
-      body: { type: 'order_state', client_order_id: 'twice', order_qty: 0.5 },
+      body: { type: 'order_update', client_order_id: 'twice', status: 'ACCEPTED', qty: 0.5, price: 100.25 },
     });
     expect(await inputs('twice')).toHaveLength(1);
     // The same name of another account is another order.
@@ -184,6 +190,8 @@ describe('POST and DELETE /api/orders', () => {
     expect(headers['content-type']).toBe('application/json; charset=utf-8');
     const log = await feeder.client.xrevrange(partitionKeys().log, '+', '-', 'COUNT', 2);
     expect(text).toBe(log[1]?.[1]?.[1]);
+    const again = await gateway.request('/api/orders?wait=ack', options, body);
+    expect([again.status, JSON.parse(again.text)]).toEqual([200, { ...JSON.parse(text), ts_ns: expect.any(Number) }]);
     const refused = gateway.order({ ...ORDER, client_order_id: 'poor' }, '?wait=ack');
     await appended('poor');
     await engine.update('poor', 'REJECTED', { reason: 'insufficient_balance' });
@@ -314,6 +322,7 @@ describe('POST and DELETE /api/orders', () => {
       ['text', 'text/plain', good, 415, 'BODY_TYPE_UNKNOWN'],
       ['XML', 'application/xml', '<order/>', 415, 'BODY_TYPE_UNKNOWN'],
       ['no type', undefined, good, 415, 'BODY_TYPE_UNKNOWN'],
+      ['another charset', 'application/json; charset=utf-16', good, 415, 'BODY_TYPE_UNKNOWN'],
       ['brackets', 'application/json', '['.repeat(16_000), 400, 'ORDER_INVALID'],
     ])('%s is refused in the one shape', async (_, type, text, code, error) => {
       const { status, body } = await post(type, text);
@@ -325,7 +334,7 @@ describe('POST and DELETE /api/orders', () => {
       ['{"__proto__":{"a":1}}', '"__proto__"'],
       ['{"constructor":{"prototype":1}}', '"constructor"'],
       ['{"symbol":"BTCUSD","side":"BUY","qty":1e309}', 'qty 1e309'],
-      ['{"symbol":"BTCUSD","side":"BUY","qty":NaN}', 'body'],
+      ['{"symbol":"BTCUSD","side":"BUY","qty":NaN}', 'qty NaN is not allowed: takes a plain decimal'],
       ['{"symbol":"BTCUSD","side":"BUY","qty":0.0105}', 'qty "0.0105" is not a multiple of 0.001'],
       ['{"symbol":"BTCUSD","side":"BUY","qty":0.001}', 'qty "0.001" is not allowed: takes at least 0.01'],
       ['{"symbol":"BTCUSD","side":"BUY","qty":1000}', 'qty "1000" is not allowed: takes at most 100'],
@@ -360,13 +369,51 @@ describe('POST and DELETE /api/orders', () => {
       });
     });
 
-    it.each(['status=closed', 'limit=0', 'limit=1001', 'limit=ten', 'account=*'])(
+    it.each(['status=closed', 'limit=0', 'limit=1101', 'limit=ten', 'account=*'])(
       'GET /api/orders?%s too',
       async (query) => {
         const { status, body } = await gateway.json(`/api/orders?${query}`);
         expect([status, (body as { error: string }).error]).toEqual([400, 'PARAMETER_INVALID']);
       },
     );
+
+    it('GET /api/orders of a symbol that is not known too', async () => {
+      const { status, body } = await gateway.json('/api/orders?symbol=nope');
+      expect([status, body]).toEqual([
+        400,
+        expect.objectContaining({ error: 'SYMBOL_UNKNOWN', message: expect.stringMatching(/^symbol "NOPE" is not/) }),
+      ]);
+      expect((await gateway.request('/api/orders?symbol=plain')).status).toBe(200);
+    });
+
+    it('a body that is compressed is a 415 that says so', async () => {
+      const headers = { 'content-type': 'application/json', 'content-encoding': 'gzip' };
+      const { status, text } = await gateway.request('/api/orders', { method: 'POST', headers }, gzipSync(good));
+      expect([status, JSON.parse(text)]).toEqual([
+        415,
+        expect.objectContaining({ error: 'BODY_TYPE_UNKNOWN', message: expect.stringContaining('"gzip"') }),
+      ]);
+    });
+
+    it('a client that leaves in the middle of its body is no error of ours', async () => {
+      const { logger } = BaseExceptionFilter as unknown as { logger: Logger };
+      const socket = connect(gateway.port, '127.0.0.1');
+      const head = 'POST /api/orders HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 99';
+      const errors = jest.spyOn(logger, 'error').mockImplementation(() => {});
+      try {
+        const [request] = await Promise.all([
+          new Promise<IncomingMessage>((resolve) => gateway.app.getHttpServer().once('request', resolve)),
+          new Promise<void>((resolve) => socket.write(`${head}\r\n\r\n{"symbol":`, () => resolve())),
+        ]);
+        const left = new Promise((resolve) => request.once('close', resolve));
+        socket.destroy();
+        await left;
+        await sleep(50);
+        expect(errors.mock.calls).toEqual([]);
+      } finally {
+        errors.mockRestore();
+      }
+    });
 
     it('never reaches the inbox', async () => {
       const before = (await feeder.inbox()).filter(({ type }) => type !== 'clock').length;
@@ -386,6 +433,44 @@ describe('POST and DELETE /api/orders', () => {
     it('a symbol whose rules nobody has told is the business of the engine', async () => {
       expect((await json('{"symbol":"PLAIN","side":"BUY","qty":0.00000001}')).status).toBe(202);
     });
+  });
+
+  it('an order that is told how it ended long ago has the update of its end', async () => {
+    const answer = gateway.order({ ...ORDER, client_order_id: 'forgotten' }, '?wait=ack&account=ed');
+    await appended('forgotten');
+    await engine.state('forgotten', 'FILLED', 'ed');
+    const { status, body } = await answer;
+    expect([status, body]).toEqual([
+      200,
+      {
+        type: 'order_update',
+        ts_ns: expect.any(Number),
+        client_order_id: 'forgotten',
+        status: 'FILLED',
+        symbol: 'BTCUSD',
+        side: 'BUY',
+        qty: 0.5,
+        price: 100.25,
+        reason: '',
+      },
+    ]);
+  });
+
+  it('all open orders of an account are listed, though they are a thousand', async () => {
+    const open = Array.from({ length: 1_000 }, (_, i): [string, string] => [
+      'order_state:BTCUSD:many',
+      `{"type":"order_state","client_order_id":"m${i}","status":"ACCEPTED","symbol":"BTCUSD","executed_qty":0,"avg_price":0,"last_ts_ns":{ts}}`,
+    ]);
+    await gateway.reaches(await feeder.append(...open));
+    const listed = async (query: string) => {
+      const { body } = await gateway.json(`/api/orders?account=many${query}`);
+      return (body as { orders: unknown[] }).orders.length;
+    };
+    expect(await listed('')).toBe(1_000);
+    expect(await listed('&limit=7')).toBe(7);
+    await engine.state('over-and-done', 'FILLED', 'many');
+    await gateway.reaches(feeder.id);
+    expect(await listed('&status=all&limit=1100')).toBe(1_001);
   });
 
   it('a cancel of an order that has ended is a 404 that says how it ended', async () => {

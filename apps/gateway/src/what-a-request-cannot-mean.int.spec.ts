@@ -44,7 +44,39 @@ describe('over HTTP', () => {
 
   it('a path that is nowhere is a 404, one that is no path a 400', async () => {
     expect(await gateway.json('/nowhere')).toMatchObject({ status: 404, body: { statusCode: 404 } });
-    expect((await gateway.request('/api/orders/%zz')).status).toBe(400);
+    for (const method of ['GET', 'DELETE']) {
+      const { status, text } = await gateway.request('/api/orders/%zz', { method });
+      expect([status, JSON.parse(text)]).toEqual([
+        400,
+        {
+          event: 'error',
+          code: 400,
+          error: 'PARAMETER_INVALID',
+          message: 'path "/api/orders/%zz" is not allowed: takes %25 for a percent sign',
+        },
+      ]);
+    }
+  });
+
+  it('an id that is longer than any is refused as an id', async () => {
+    const path = `/api/orders/${'a'.repeat(10_000)}`;
+    const refused = { code: 400, error: 'ORDER_INVALID', message: expect.stringMatching(/^client_order_id "a+…/) };
+    expect(JSON.parse((await gateway.request(path, { method: 'DELETE' })).text)).toMatchObject(refused);
+    expect(await gateway.json(path)).toMatchObject({ status: 404, body: { event: 'error', error: 'ORDER_UNKNOWN' } });
+  });
+
+  it.each([
+    ['PUT', '/api/orders', 'GET, HEAD, POST'],
+    ['DELETE', '/api/orders?account=a', 'GET, HEAD, POST'],
+    ['POST', '/api/orders/web-1', 'GET, HEAD, DELETE'],
+    ['PATCH', '/api/orders/web-1', 'GET, HEAD, DELETE'],
+    ['POST', '/stream', 'GET, HEAD'],
+    ['PUT', '/nowhere', undefined],
+    ['PUT', '/api/:x(', undefined],
+    ['PUT', '/api/*', undefined],
+  ])('%s %s is told that there is %s', async (method, path, allow) => {
+    const { status, headers } = await gateway.request(path, { method });
+    expect([status, headers.allow]).toEqual([allow === undefined ? 404 : 405, allow]);
   });
 
   it.each(['/stream?streams=BTCUSD', '/api/stream'])('HEAD %s has the headers of GET, and no length', async (path) => {

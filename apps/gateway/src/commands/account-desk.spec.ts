@@ -17,6 +17,7 @@ function deskOf(log: ReturnType<typeof newLog>) {
   let reads = 0;
   const desk = new AccountDesk({
     accounts: gateway.accounts,
+    state: gateway.state,
     stored: () => {
       reads++;
       return log.accounts();

@@ -1,11 +1,14 @@
 import type { StoredAccounts } from '@depthcast/log';
 import { DepthcastError } from '@depthcast/protocol';
 import { quote } from '../transports/query.ts';
+import type { MarketState } from '../views/market-state.ts';
 import type { OrdersWanted } from './account-replica.ts';
 import type { AccountTable } from './account-table.ts';
+import { symbolUnknown } from './symbol-unknown.ts';
 
 export interface AccountDeskOptions {
   readonly accounts: AccountTable;
+  readonly state: Pick<MarketState, 'hasSymbol' | 'symbols'>;
   /** The accounts as last stored. */
   readonly stored: () => Promise<StoredAccounts | undefined>;
   /** Whether what is known is as new as the log was when it was (last) begun. */
@@ -27,9 +30,13 @@ export class AccountDesk {
     this.#options = options;
   }
 
-  /** `order_state` events, the newest order first. */
+  /** `order_state` events, the newest order first. @throws DepthcastError `SYMBOL_UNKNOWN` */
   orders(account: string, wanted: OrdersWanted): string[] {
-    const orders = this.#account(account)?.orders(wanted) ?? [];
+    const known = this.#account(account);
+    const { state } = this.#options;
+    if (wanted.symbol !== undefined && !state.hasSymbol(wanted.symbol))
+      throw symbolUnknown(wanted.symbol, state.symbols);
+    const orders = known?.orders(wanted) ?? [];
     return orders.map(({ payload }) => payload);
   }
 

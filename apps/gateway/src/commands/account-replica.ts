@@ -63,11 +63,19 @@ export class AccountReplica {
 
   /** @param payload an `order_state`. @throws when it is not one. */
   applyOrder(payload: string): void {
-    this.put(orderOf(payload));
+    const order = orderOf(payload);
+    // One that ends without having been open here was refused just now, or ended long ago and was sent a second time.
+    const isSudden = !isOpenStatus(order.status) && !this.#open.has(order.clientOrderId);
+    const later = isSudden ? this.#endedAfter(order.lastMs) : [];
+    if (later.length < ENDED_ORDERS_MAX) this.put(order, later);
   }
 
-  /** An order as it stands now. */
-  put(order: OrderReplica): void {
+  /**
+   * An order as it stands now.
+   *
+   * @param later of the ended orders the newest ones, which it is to stand before if it has ended.
+   */
+  put(order: OrderReplica, later: readonly OrderReplica[] = []): void {
     const { clientOrderId, status, payload } = order;
     if (isOpenStatus(status)) {
       this.#open.set(clientOrderId, order);
@@ -79,6 +87,11 @@ export class AccountReplica {
     if (this.#ended.get(clientOrderId)?.payload === payload) return;
     this.#forget(clientOrderId);
     this.#ended.set(clientOrderId, order);
+    for (const one of later) {
+      if (!this.holds(one)) continue;
+      this.#ended.delete(one.clientOrderId);
+      this.#ended.set(one.clientOrderId, one);
+    }
     if (this.#ended.size > ENDED_ORDERS_MAX) this.#forget(this.#ended.keys().next().value as string);
     this.#endedOfAll.add(this, order);
   }
@@ -142,6 +155,12 @@ export class AccountReplica {
   /** The last `position` event of each symbol, by symbol. */
   get positions(): readonly PositionReplica[] {
     return [...this.#positions.values()].sort((a, b) => (a.symbol < b.symbol ? -1 : 1));
+  }
+
+  /** The newest ended orders as far as they are newer than a time, the oldest first. */
+  #endedAfter(ms: number): OrderReplica[] {
+    const ended = [...this.#ended.values()];
+    return ended.slice(ended.findLastIndex(({ lastMs }) => lastMs <= ms) + 1);
   }
 
   #forget(clientOrderId: string): void {

@@ -22,6 +22,7 @@ function deskOf(log: MemoryLog) {
   const gateway = gatewayOf(log, undefined, warnings);
   const desk = new AccountDesk({
     accounts: gateway.accounts,
+    state: gateway.state,
     stored: () => log.accounts(),
     isCaughtUp: () => gateway.isCaughtUp,
   });

@@ -38,4 +38,25 @@ describe('ended orders', () => {
       { numRuns: 150 },
     );
   });
+
+  it('keep their places when an old one is sent a second time, held or not, and when clocks differ', () => {
+    const replica = new AccountReplica(new EndedOrders(1_000));
+    const listed = () => replica.orders({ status: 'all' }).map(({ clientOrderId }) => clientOrderId);
+    for (let n = 1; n <= 50; n++) replica.applyOrder(state(`c${n}`, 'FILLED', n * 10));
+    replica.applyOrder(state('older', 'CANCELLED', 5));
+    replica.applyOrder(state('between', 'FILLED', 455));
+    replica.applyOrder(state('c20', 'FILLED', 200));
+    expect(listed().slice(0, 7)).toEqual(['c50', 'c49', 'c48', 'c47', 'c46', 'between', 'c45']);
+    expect(listed().slice(-2)).toEqual(['c1', 'older']);
+    expect(listed()).toHaveLength(52);
+    for (let n = 51; n <= ENDED_ORDERS_MAX; n++) replica.applyOrder(state(`c${n}`, 'FILLED', n * 10));
+    const full = listed();
+    expect([full.length, full.at(-1)]).toEqual([ENDED_ORDERS_MAX, 'c2']);
+    replica.applyOrder(state('older', 'CANCELLED', 5));
+    expect(listed()).toEqual(full);
+    // What was open here ends now, whatever the clock of who ended it.
+    replica.applyOrder(state('slow', 'ACCEPTED', 1));
+    replica.applyOrder(state('slow', 'CANCELLED', 2));
+    expect(listed()).toEqual(['slow', ...full.slice(0, -1)]);
+  });
 });

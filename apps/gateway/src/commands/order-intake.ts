@@ -6,6 +6,8 @@ import type { MarketState } from '../views/market-state.ts';
 import type { AccountTable } from './account-table.ts';
 import type { Ack, AckOf, AckWaiter, AckWaiters } from './ack-waiters.ts';
 import { clientOrderId, type OrderRequest, parseOrder } from './order-request.ts';
+import { orderUpdateOf } from './order-update.ts';
+import { symbolUnknown } from './symbol-unknown.ts';
 import { checkRules } from './trading-rules.ts';
 
 export interface OrderIntakeOptions {
@@ -65,7 +67,6 @@ const OUTCOME_OF: Partial<Record<ErrorCode, Outcome>> = {
   ACK_TIMEOUT: 'timeout',
   OVERLOADED: 'overloaded',
 };
-const SYMBOLS_SHOWN_MAX = 20;
 const CLOSE_POLL_MS = 10;
 
 /**
@@ -93,8 +94,8 @@ export class OrderIntake {
    * how it stands, and nothing is appended.
    *
    * @param patience waits for the engine's first word about it; `undefined` answers once the order is in the inbox.
-   * @returns 202 with `{client_order_id, status, account, symbol}`; with patience 200 with the `order_update`, or the
-   *   `order_state` of an order that was known, and 422 with the same of one that is REJECTED.
+   * @returns 202 with `{client_order_id, status, account, symbol}`; with patience 200 with the `order_update`, the
+   *   latest one of an order that was known, and 422 with the same of one that is REJECTED.
    * @throws DepthcastError a 400 that names the field, `OVERLOADED`, `ACK_TIMEOUT`.
    */
   place(account: string, body: string, patience?: Patience): Promise<Answer> {
@@ -105,7 +106,7 @@ export class OrderIntake {
       const known = this.#options.accounts.account(account)?.holder(id, this.#options.eventUs() / 1_000);
       if (known) {
         const { status, symbol = order.symbol, payload } = known;
-        const answer = patience ? told(payload, status) : taken(id, status, account, symbol);
+        const answer = patience ? told(orderUpdateOf(payload), status) : taken(id, status, account, symbol);
         return [answer, 'known'];
       }
       this.#checkSymbol(order);
@@ -115,7 +116,8 @@ export class OrderIntake {
       const ack = await this.#send(this.#orderInput(account, order), account, id, 'order', patience);
       if (!patience) return [taken(id, 'PENDING', account, order.symbol), 'taken'];
       if (!ack) throw timeout(id, patience);
-      const answer = told(ack.payload, ack.status);
+      const update = ack.type === 'order_update' ? ack.payload : orderUpdateOf(ack.payload);
+      const answer = told(update, ack.status);
       return [answer, answer.status === 422 ? 'rejected' : 'acknowledged'];
     });
   }
@@ -205,10 +207,7 @@ export class OrderIntake {
 
   #checkSymbol(order: OrderRequest): void {
     const { state } = this.#options;
-    if (!state.hasSymbol(order.symbol)) {
-      const known = state.symbols.slice(0, SYMBOLS_SHOWN_MAX).join(', ');
-      throw new DepthcastError('SYMBOL_UNKNOWN', `symbol ${quote(order.symbol)} is not known here: takes ${known}`);
-    }
+    if (!state.hasSymbol(order.symbol)) throw symbolUnknown(order.symbol, state.symbols);
     const definition = state.book(order.symbol)?.definition;
     if (definition) checkRules(order, definition);
   }

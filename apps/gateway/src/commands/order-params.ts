@@ -4,8 +4,10 @@ import type { OrdersWanted } from './account-replica.ts';
 
 export const WAIT_MS_MAX = 30_000;
 export const WAIT_MS_DEFAULT = 5_000;
-export const ORDERS_LIMIT_MAX = 1_000;
-export const ORDERS_LIMIT_DEFAULT = 100;
+/** What an account has at most: 1,000 open orders, and 100 that have ended. */
+export const ORDERS_LIMIT_MAX = 1_100;
+/** All that are open. */
+export const ORDERS_LIMIT_DEFAULT = 1_000;
 export const ORDER_PARAMETERS = ['account', 'wait', 'wait_ms', 'status', 'symbol', 'limit'] as const;
 
 /** `wait=ack`. @throws DepthcastError `PARAMETER_INVALID` */
@@ -20,7 +22,7 @@ export function waitMsOf(query: Query): number {
   return integer(query, 'wait_ms', WAIT_MS_MAX, WAIT_MS_DEFAULT);
 }
 
-/** Which orders to list. A symbol that nobody knows has none. @throws DepthcastError `PARAMETER_INVALID` */
+/** Which orders to list. @throws DepthcastError `PARAMETER_INVALID` */
 export function ordersWanted(query: Query): OrdersWanted {
   const symbol = single(query, 'symbol');
   return {

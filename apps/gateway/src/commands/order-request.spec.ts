@@ -96,6 +96,10 @@ describe('the body of an order', () => {
     ['qty', '9'.repeat(10_000)],
     ['qty', `"1.${'0'.repeat(39)}"`],
     ['price', `1.${'0'.repeat(39)}`],
+    ['qty', 'NaN'],
+    ['qty', 'Infinity'],
+    ['price', '-Infinity'],
+    ['client_order_id', 'NaN'],
     ['price', '0'],
     ['price', '-5'],
     ['price', 'null'],
@@ -124,6 +128,8 @@ describe('the body of an order', () => {
     ['post_only', '1'],
     ['post_only', 'null'],
     ['client_order_id', '""'],
+    ['client_order_id', '"."'],
+    ['client_order_id', '".."'],
     ['client_order_id', '"a b"'],
     ['client_order_id', '"a:b"'],
     ['client_order_id', `"${'a'.repeat(37)}"`],
@@ -153,6 +159,17 @@ describe('the body of an order', () => {
       expect(refusal(body)).toMatch(/^body .*takes .*symbol, side, qty/);
     },
   );
+
+  it('names the field whose number is none, and no field where there is none to name', () => {
+    expect(refusal('{"symbol":"A","side":"BUY", "price" : -Infinity\n,"qty":1}')).toMatch(
+      /^price -Infinity is not allowed/,
+    );
+    expect(refusal('{"symbol":"\\"qty\\":NaN,","side":BUY}')).toMatch(/^body /);
+    expect(refusal('{"leverage":NaN}')).toMatch(/^body /);
+    expect(refusal('{"qty":NaNa}')).toMatch(/^body /);
+    expect(refusal('{"toString":NaN}')).toMatch(/^body /);
+    expect(parse('{"symbol":"A","side":"BUY","qty":1,"client_order_id":"..."}').clientOrderId).toBe('...');
+  });
 
   it('is refused when a field is given twice, since two readers could take two orders for it', () => {
     expect(refusal('{"symbol":"A","side":"BUY","qty":1,"qty":1000}')).toBe('qty is given twice: takes one value');

@@ -35,7 +35,7 @@ export const ORDER_FIELDS = {
   type: `${orderTypes.join(' or ')}; LIMIT needs a price, MARKET has none`,
   time_in_force: timesInForce.join(', '),
   post_only: 'true or false; true needs a price and GTC',
-  client_order_id: 'at most 36 letters, digits, ., _ and -; made here when it is left out',
+  client_order_id: 'at most 36 letters, digits, ., _ and -, but not . and .. alone; made here when it is left out',
 } as const;
 
 type Field = keyof typeof ORDER_FIELDS;
@@ -44,6 +44,8 @@ type Fields = ReadonlyMap<Field, string>;
 const NUMBER = /^-?\d/;
 const PLAIN_DECIMAL = /^\d+(\.\d+)?$/;
 const ZERO = /^[0.]*$/;
+/** What some languages write as JSON when their arithmetic went wrong. */
+const NO_NUMBER = /"(\w+)"\s*:\s*(NaN|-?Infinity)\b/;
 const SHOWN_CHARS_MAX = 60;
 
 /**
@@ -70,7 +72,7 @@ export function parseOrder(body: string, newId: () => string): OrderRequest {
     price,
     tif,
     postOnly,
-    clientOrderId: fields.has('client_order_id') ? clientOrderId(text(fields, 'client_order_id')) : newId(),
+    clientOrderId: fields.has('client_order_id') ? newClientOrderId(text(fields, 'client_order_id')) : newId(),
   };
 }
 
@@ -80,12 +82,20 @@ export function clientOrderId(id: string): string {
   throw invalidField('client_order_id', JSON.stringify(id));
 }
 
+/** In a URL these two are steps between folders: of such a name an order could be neither asked for nor cancelled. */
+function newClientOrderId(id: string): string {
+  if (id === '.' || id === '..') throw invalidField('client_order_id', JSON.stringify(id));
+  return clientOrderId(id);
+}
+
 /** Each field's raw JSON, once. */
 function readFields(body: string): Fields {
   let value: unknown;
   try {
     value = JSON.parse(body);
   } catch {
+    const [, name = '', literal] = NO_NUMBER.exec(body) ?? [];
+    if (Object.hasOwn(ORDER_FIELDS, name)) throw invalidField(name as Field, literal);
     throw new DepthcastError('ORDER_INVALID', `body ${quote(body)} is not JSON: takes an object of ${names()}`);
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {

@@ -1,4 +1,3 @@
-import { DepthcastError } from '@depthcast/protocol';
 import { Controller, Delete, Get, Inject, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { GatewayConfig } from '../config.ts';
@@ -7,6 +6,7 @@ import { CONFIG } from '../transports/info.controller.ts';
 import { type Query, refuseArrayForms } from '../transports/query.ts';
 import { AccountDesk } from './account-desk.ts';
 import { accountOf } from './account-of.ts';
+import { bodyOf } from './order-body.ts';
 import { type Answer, OrderIntake, type Patience } from './order-intake.ts';
 import { ORDER_PARAMETERS, ordersWanted, waitMsOf, wantsAck } from './order-params.ts';
 
@@ -77,13 +77,6 @@ function queryOf(request: FastifyRequest): Query {
 
 function idOf(request: FastifyRequest): string {
   return (request.params as { client_order_id: string }).client_order_id;
-}
-
-/** The JSON as it came. @throws DepthcastError `BODY_TYPE_UNKNOWN` when it is something else. */
-function bodyOf({ body }: FastifyRequest): string {
-  if (body === undefined || body === null) return '';
-  if (Buffer.isBuffer(body)) return body.toString();
-  throw new DepthcastError('BODY_TYPE_UNKNOWN', 'body is not application/json');
 }
 
 /** Ends when the client leaves. */

@@ -54,7 +54,7 @@ export class TestGateway {
   request(
     path: string,
     options: RequestOptions = {},
-    body?: string,
+    body?: string | Buffer,
   ): Promise<{ status: number; text: string; headers: IncomingHttpHeaders }> {
     return new Promise((resolve, reject) => {
       const sent = request(this.url + path, { agent: false, ...options }, (response) => {

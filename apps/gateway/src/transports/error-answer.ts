@@ -1,8 +1,10 @@
 import { DepthcastError, type ErrorCode } from '@depthcast/protocol';
-import { type ArgumentsHost, Catch, HttpException } from '@nestjs/common';
+import { type ArgumentsHost, Catch, HttpException, MethodNotAllowedException, NotFoundException } from '@nestjs/common';
 import { BaseExceptionFilter } from '@nestjs/core';
-import type { FastifyReply } from 'fastify';
-import { BODY_BYTES_MAX } from '../http.ts';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { BODY_BYTES_MAX } from '../commands/order-body.ts';
+import { methodsOf } from './allowed-methods.ts';
+import { invalid } from './query.ts';
 
 /** Every refusal over HTTP: the market-depth seed's `error`, and the error's name. */
 export interface ErrorAnswer {
@@ -25,21 +27,44 @@ export function errorAnswer(error: DepthcastError & { readonly clientOrderId?: s
   return { event: 'error', code: status, error: code, message, ...id };
 }
 
+/** Answers a path that is none, which no route and no filter ever sees. */
+export function answerBadUrl({ url }: FastifyRequest, reply: FastifyReply): void {
+  const error = invalid('path', url, '%25 for a percent sign');
+  void reply.status(error.status).send(errorAnswer(error));
+}
+
 /** Answers what a handler throws, and what is wrong with a body before any handler sees it, in the one shape. */
 @Catch()
 export class ErrorFilter extends BaseExceptionFilter {
   override catch(exception: unknown, host: ArgumentsHost): void {
+    const { request, reply } = httpOf(host);
+    // Its client left before the end of its body: nobody is there to be answered, and nothing is wrong here.
+    if (request.raw.errored !== null && exception === request.raw.errored) {
+      void reply.hijack();
+      return;
+    }
     const error = named(exception);
+    const methods = exception instanceof NotFoundException ? methodsOf(request) : [];
+    if (methods.length > 0) {
+      const allow = methods.join(', ');
+      void reply.header('Allow', allow);
+      super.catch(new MethodNotAllowedException(`${request.method} is not allowed: takes ${allow}`), host);
+      return;
+    }
     // Without a status it was never meant to reach a client: a defect, to be logged.
     if (!error || error.status === 500) {
       super.catch(exception, host);
       return;
     }
-    const reply = host.switchToHttp().getResponse<FastifyReply>();
     if (reply.sent) return;
     if (error.code === 'OVERLOADED') void reply.header('Retry-After', RETRY_AFTER_SECONDS);
     void reply.status(error.status).send(errorAnswer(error));
   }
+}
+
+function httpOf(host: ArgumentsHost): { readonly request: FastifyRequest; readonly reply: FastifyReply } {
+  const http = host.switchToHttp();
+  return { request: http.getRequest<FastifyRequest>(), reply: http.getResponse<FastifyReply>() };
 }
 
 /** What is here called by a name. */

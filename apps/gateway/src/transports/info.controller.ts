@@ -2,11 +2,11 @@ import { L3Book, seedTime } from '@depthcast/book';
 import { LEVELS_DEFAULT, LEVELS_MAX, logStreamEvents, logStreamTypes, viewTypes } from '@depthcast/protocol';
 import { Controller, Get, Inject, Redirect } from '@nestjs/common';
 import { ACCOUNT_DEFAULT } from '../commands/account-of.ts';
+import { BODY_BYTES_MAX } from '../commands/order-body.ts';
 import { ORDERS_LIMIT_DEFAULT, ORDERS_LIMIT_MAX, WAIT_MS_DEFAULT, WAIT_MS_MAX } from '../commands/order-params.ts';
 import { ORDER_FIELDS } from '../commands/order-request.ts';
 import type { GatewayConfig } from '../config.ts';
 import { Gateway } from '../gateway.ts';
-import { BODY_BYTES_MAX } from '../http.ts';
 import type { BookReplica } from '../views/book-replica.ts';
 import { SEED_TYPES, SUBSCRIBABLE_TYPES } from './event-types.ts';
 import { INTERVAL_MS_MAX, INTERVAL_MS_MIN } from './stream-params.ts';
@@ -107,10 +107,10 @@ export class InfoController {
 const ORDERS_DOCUMENT = {
   parameters: {
     account: `whose orders these are, of every endpoint (${ACCOUNT_DEFAULT})`,
-    wait: "POST: ack answers with the engine's first order_update; without it 202 as soon as the order is in the inbox",
+    wait: "POST: ack answers with the order_update, the engine's first or how an order stands that was known; without it 202 as soon as the order is in the inbox",
     wait_ms: `POST with wait=ack, DELETE: how long to wait for the engine, 1 to ${WAIT_MS_MAX} (${WAIT_MS_DEFAULT})`,
-    status: 'GET: open, or all: those that have ended too, the newest of them (open)',
-    symbol: 'GET: only orders of it (all)',
+    status: 'GET: open: all that are, or all: the last 100 that have ended too (open)',
+    symbol: 'GET: only orders of it, one of GET /symbols (all)',
     limit: `GET: how many at most, 1 to ${ORDERS_LIMIT_MAX} (${ORDERS_LIMIT_DEFAULT})`,
   },
   body: ORDER_FIELDS,
@@ -119,6 +119,7 @@ const ORDERS_DOCUMENT = {
     202: 'client_order_id, status, account, symbol; status is PENDING until the engine has answered',
     400: 'the field or parameter, what came and what it takes',
     404: 'the account has no such order, or to cancel none that is open',
+    415: 'a body that is no JSON, is compressed, or of another charset than UTF-8',
     422: 'the engine has refused the order: its order_update, with the reason',
     503: 'come back after Retry-After with the same client_order_id, which places the order once',
     504: 'in the inbox, and no answer of the engine yet',

@@ -1,0 +1,10 @@
+import { DepthcastError } from '@depthcast/protocol';
+import { quote } from '../transports/query.ts';
+
+const SYMBOLS_SHOWN_MAX = 20;
+
+/** What orders are told of a symbol that no venue publishes here. */
+export function symbolUnknown(symbol: string, known: readonly string[]): DepthcastError {
+  const some = known.slice(0, SYMBOLS_SHOWN_MAX).join(', ');
+  return new DepthcastError('SYMBOL_UNKNOWN', `symbol ${quote(symbol)} is not known here: takes ${some}`);
+}
