@@ -40,6 +40,8 @@ export interface ApplyObserver {
 /** Inputs of one read: some 20 ms of work, while Redis looks up the next. */
 const READ_INPUTS_MAX = 2_000;
 const BLOCK_MS = 1_000;
+/** Between two snapshots at least so many times what making the last one took: it stops everything else. */
+const SNAPSHOT_REST = 10;
 
 /**
  * Inbox to log, for ever: read, apply, append what came out, while Redis looks up the next read. What is read is
@@ -54,8 +56,8 @@ export class ApplyLoop {
   #inboxId: string;
   /** The last append that was handed over: they land in order. */
   #appending: Promise<unknown> = Promise.resolve();
-  #failure: Error | undefined;
   #snapshotAt = Date.now();
+  #snapshotTookMs = 0;
   #snapshotCursor = '';
   #eventsSinceSnapshot = 0;
 
@@ -89,7 +91,7 @@ export class ApplyLoop {
         const { repairs } = writer;
         const inputs = await this.#inbox.next().catch((error) => {
           if (signal.aborted) return [];
-          throw this.#failure ?? error;
+          throw error;
         });
         // What was read before a repair names inputs that may be no more.
         if (inputs.length > 0 && writer.repairs === repairs) this.#applyAll(inputs);
@@ -131,7 +133,9 @@ export class ApplyLoop {
     const books = market
       .books()
       .map(({ symbol, book }) => ({ symbol, state: JSON.stringify(book), isSynced: book.status !== 'gap' }));
-    await writer.storeSnapshot({ inboxId: this.#inboxId, state, books, accounts: market.accountsState() });
+    const accounts = market.accountsState();
+    this.#snapshotTookMs = performance.now() - began;
+    await writer.storeSnapshot({ inboxId: this.#inboxId, state, books, accounts });
     this.#snapshotCursor = formatCursor(cursor);
     observer?.snapshotted?.(cursor, state.length, performance.now() - began);
   }
@@ -165,18 +169,17 @@ export class ApplyLoop {
     this.#eventsSinceSnapshot += events.length;
     const appending = writer.append(events, this.#inboxId);
     this.#appending = appending;
+    // What goes wrong is thrown by room().
     appending.then(
       (cursor) => observer?.appended?.(cursor),
-      (error: Error) => {
-        // Whoever is fenced learns it at once, not when the next input comes.
-        this.#failure ??= error;
-        this.#inbox.close();
-      },
+      () => {},
     );
   }
 
   #isSnapshotDue(): boolean {
     const { snapshotEveryMs, snapshotEveryEvents } = this.#options;
-    return Date.now() - this.#snapshotAt >= snapshotEveryMs || this.#eventsSinceSnapshot >= snapshotEveryEvents;
+    const sinceMs = Date.now() - this.#snapshotAt;
+    if (sinceMs < SNAPSHOT_REST * this.#snapshotTookMs) return false;
+    return sinceMs >= snapshotEveryMs || this.#eventsSinceSnapshot >= snapshotEveryEvents;
   }
 }

@@ -39,7 +39,7 @@ Environment:
   SHUTDOWN_MS             how long a shutdown may take (default 10000)
   STOP_ON_STDIN_END       true: stop when stdin ends (default false)
 
-The market's, the same for every engine: another value is another logic, which takes over without comparing.
+The market's, the same for every engine: other values hold from an engine's takeover on.
 ${marketUsage()}
 Engines that find another one at work stand by, and take over when its lease ends.
 `;

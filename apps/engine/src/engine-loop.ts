@@ -1,4 +1,4 @@
-import { Lease, LogWriter, type PartitionKeys, type RedisClient } from '@depthcast/log';
+import { type Claimed, Lease, LogWriter, type PartitionKeys, type RedisClient } from '@depthcast/log';
 import { logicVersionOf, type MarketOptions, marketOptions } from '@depthcast/market';
 import { type Cursor, formatTsNs } from '@depthcast/protocol';
 import { ApplyLoop, type ApplyObserver } from './apply-loop.ts';
@@ -15,7 +15,7 @@ export interface EngineLoopOptions {
   readonly snapshotEveryMs: number;
   /** A snapshot is also due after so many events: the log cannot be trimmed past the older one. */
   readonly snapshotEveryEvents: number;
-  /** The market's thresholds; a change of them is a change of its logic. */
+  /** The market's; others than those that the log was written with hold from the takeover on. */
   readonly market?: Partial<MarketOptions>;
   readonly observer?: EngineObserver;
 }
@@ -89,12 +89,15 @@ export class EngineLoop {
     try {
       await this.#acquire(signal);
       const began = performance.now();
-      const recovered = await this.#takeOver();
+      const claimed = await this.#writer.claim();
+      // From here on: what a recovery writes may need room, too.
       trimming = this.#trimmer.run(this.#ending.signal);
+      const recovered = await this.#takeOver(claimed);
       const applying = this.#applyFrom(recovered, signal);
       // Stored before anything is appended: from here on every output in the log is this version's own. What a
-      // standby goes on with is that already.
-      if (recovered.from !== 'standby') await applying.snapshot();
+      // standby goes on with is that already, unless its options are others.
+      const isOwn = recovered.from === 'standby' && claimed.tip?.logicVersion === recovered.market.logicVersion;
+      if (!isOwn) await applying.snapshot();
       await this.#announce(recovered);
       this.#options.observer?.recovered?.(recovered, this.#writer.cursor, performance.now() - began);
       await applying.run();
@@ -124,9 +127,8 @@ export class EngineLoop {
     this.#following = this.#standby.follow(this.#waiting.signal).catch((error) => this.#waiting.abort(error));
   }
 
-  async #takeOver(): Promise<Recovered> {
+  async #takeOver(claimed: Claimed): Promise<Recovered> {
     const { client, keys } = this.#options;
-    const claimed = await this.#writer.claim();
     const ready = await this.#standby.takeOver(claimed);
     if (ready) return ready;
     const [writer, market, signal] = [this.#writer, this.#market, this.#ending.signal];

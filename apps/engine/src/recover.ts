@@ -10,7 +10,7 @@ import {
   type StoredSnapshot,
   type Tip,
 } from '@depthcast/log';
-import { Market, type MarketOptions } from '@depthcast/market';
+import { logicVersionOf, Market, type MarketOptions } from '@depthcast/market';
 import { DepthcastError } from '@depthcast/protocol';
 import { LogTurnError, Replica } from './replica.ts';
 
@@ -64,19 +64,21 @@ export async function recover(options: RecoverOptions, { tip, broken }: Claimed)
   const { client, keys, signal } = options;
   if (!tip) return start(options);
   const snapshots = await retryReads(() => readSnapshots(client, keys), signal);
-  const base = newestReadable(snapshots, tip, options.market) ?? (await beginning(options, tip));
+  const base = newestReadable(snapshots, tip) ?? (await beginning(options, tip));
   const replica = new Replica({ ...options, ...base, holder: options.writer });
   try {
     // A replaced log holds other entries than the tip speaks of: there is nothing to compare with.
     const unproven = await bring(replica, tip, base.isComparable && broken !== 'log_replaced');
     const reason = broken ?? unproven ?? base.doubt;
-    if (reason !== undefined) return await openEpoch(options, replica.market, tip.inboxId, reason, base.from, replica);
-    return recovered(replica.market, replica.inboxId, undefined, base.from, replica);
+    const market = withOptions(replica.market, options.market);
+    if (reason !== undefined) return await openEpoch(options, market, tip.inboxId, reason, base.from, replica);
+    return recovered(market, replica.inboxId, undefined, base.from, replica);
   } catch (error) {
     if (!(error instanceof DepthcastError) || error.code !== 'INBOX_TRIMMED') throw error;
     // Whatever inputs are still there are applied once more, by (src, seq), and venues resync.
     if (base.from === 'snapshot') {
-      return await openEpoch(options, replica.market, INBOX_START, 'inbox_trimmed', 'snapshot', replica);
+      const market = withOptions(replica.market, options.market);
+      return await openEpoch(options, market, INBOX_START, 'inbox_trimmed', 'snapshot', replica);
     }
     return await openEpoch(options, new Market(options.market), INBOX_START, 'snapshot_unreadable', 'nothing');
   } finally {
@@ -111,11 +113,19 @@ async function start(options: RecoverOptions): Promise<Recovered> {
   return openEpoch(options, market, last?.[0] ?? INBOX_START, 'tip_lost', 'nothing');
 }
 
-function newestReadable(snapshots: readonly StoredSnapshot[], tip: Tip, options: MarketOptions): Base | undefined {
+/**
+ * The market that goes on under these options. Up to here it went by those that its state was made with, as the log
+ * did: with others a replay would give other events than clients have been told.
+ */
+export function withOptions(market: Market, options: MarketOptions): Market {
+  return market.logicVersion === logicVersionOf(options) ? market : Market.restore(market.snapshot(), options);
+}
+
+function newestReadable(snapshots: readonly StoredSnapshot[], tip: Tip): Base | undefined {
   for (const at of snapshots) {
     if (at.cursor.epoch !== tip.epoch || at.cursor.offset > tip.offset) continue;
     try {
-      const market = Market.restore(at.state, options);
+      const market = Market.restore(at.state);
       // Outputs are comparable within one logic version only.
       const isComparable = at.logicVersion === market.logicVersion && tip.logicVersion === market.logicVersion;
       return { from: 'snapshot', at, market, isComparable };

@@ -128,7 +128,8 @@ describe('a recovery', () => {
     const { inboxId } = await partition.tip();
     const ms = Number(inboxId.split('-')[0]);
     await client.del(keys.inbox);
-    for (const [i, { topic, payload }] of sent.slice(0, -1).entries()) await client.xadd(keys.inbox, `1-${i + 1}`, topic, payload);
+    for (const [i, { topic, payload }] of sent.slice(0, -1).entries())
+      await client.xadd(keys.inbox, `1-${i + 1}`, topic, payload);
     await client.xadd(keys.inbox, `${ms}-0`, sent.at(-1)?.topic as string, sent.at(-1)?.payload as string);
     await client.hset(keys.tip, 'inboxId', `${ms}-0`);
     const { length } = await partition.log();

@@ -64,6 +64,23 @@ describe('Redis comes back without its end', () => {
     expect(last - first + 1).toBe(count);
   });
 
+  it('the standby begins again by itself, though nothing more comes, and so takes over as fast as ever', async () => {
+    const leader = await partition.leader();
+    const standby = await partition.standby();
+    await partition.produce(opening('BTCUSD'));
+    await keep();
+    await partition.produce(venue.flow(20));
+    const events = await partition.caughtUp();
+    await eventually(() => standby.comparedEvents === events.length, 'a standby at the tip');
+    await rollBack();
+    await eventually(() => leader.repaired.length > 0, 'a repair');
+    await eventually(() => standby.begunAgain.length > 0, 'a new beginning');
+    leader.kill();
+    expect(await standby.ready()).toMatchObject({ from: 'standby', newEpoch: undefined });
+    await partition.produce(venue.flow(20));
+    expect(await partition.caughtUp()).toEqual(partition.expected());
+  });
+
   it('an engine that starts after the repair needs nothing of what was lost', async () => {
     const leader = await partition.leader();
     await partition.produce(opening('BTCUSD'));

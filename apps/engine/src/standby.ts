@@ -9,9 +9,9 @@ import {
   readTip,
   retryReads,
 } from '@depthcast/log';
-import { logicVersionOf, Market, type MarketOptions } from '@depthcast/market';
+import { Market, type MarketOptions } from '@depthcast/market';
 import { DepthcastError } from '@depthcast/protocol';
-import type { Recovered } from './recover.ts';
+import { type Recovered, withOptions } from './recover.ts';
 import { LogTurnError, Replica } from './replica.ts';
 
 export interface StandbyOptions {
@@ -86,11 +86,13 @@ export class Standby {
    */
   async takeOver({ tip, broken }: Claimed): Promise<Recovered | undefined> {
     const replica = this.#replica;
-    if (!replica || !tip || broken || tip.runId !== this.#runId) return undefined;
     try {
-      if (tip.epoch !== replica.cursor.epoch || tip.logicVersion !== replica.market.logicVersion) return undefined;
+      const isSameRedis = !broken && tip?.runId === this.#runId;
+      if (!replica || !isSameRedis || tip.epoch !== replica.cursor.epoch) return undefined;
+      if (tip.logicVersion !== replica.market.logicVersion) return undefined;
       await replica.compareUpTo(tip);
-      const { market, inboxId, appliedInputs, comparedEvents } = replica;
+      const { inboxId, appliedInputs, comparedEvents } = replica;
+      const market = withOptions(replica.market, this.#options.market);
       return { market, inboxId, from: 'standby', newEpoch: undefined, replayedInputs: appliedInputs, comparedEvents };
     } catch (error) {
       if (this.#options.signal.aborted) throw error;
@@ -104,15 +106,15 @@ export class Standby {
 
   /** @returns false while there is nothing to follow. */
   async #begin(): Promise<boolean> {
-    const { client, keys, market: options, signal } = this.#options;
+    const { client, keys, signal } = this.#options;
     // The tip first: should a repair come between, its run id is the one that is found out to be over.
     const tip = await retryReads(() => readTip(client, keys), signal);
     const [newest] = await retryReads(() => readSnapshots(client, keys), signal);
     if (!tip || newest?.cursor.epoch !== tip.epoch) return false;
-    const version = logicVersionOf(options);
-    const market =
-      tip.logicVersion === version && newest.logicVersion === version ? restored(newest.state, options) : undefined;
-    if (!market) {
+    // By the options that its writer has, whatever ours are; another version's log cannot be compared.
+    const market = restored(newest.state);
+    const version = market?.logicVersion;
+    if (!market || tip.logicVersion !== version || newest.logicVersion !== version) {
       this.#tell(false);
       return false;
     }
@@ -182,9 +184,9 @@ export class Standby {
   }
 }
 
-function restored(state: string, options: MarketOptions): Market | undefined {
+function restored(state: string): Market | undefined {
   try {
-    return Market.restore(state, options);
+    return Market.restore(state);
   } catch {
     return undefined;
   }

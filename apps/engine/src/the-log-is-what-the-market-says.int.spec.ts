@@ -43,7 +43,8 @@ describe('the engine', () => {
     const events = await partition.caughtUp();
     expect(events).toEqual(partition.expected());
     const types = new Set(events.map(({ topic }) => topic.split(':')[0]));
-    for (const type of ['book_order', 'trade', 'fill', 'order_state', 'account', 'position']) expect(types).toContain(type);
+    for (const type of ['book_order', 'trade', 'fill', 'order_state', 'account', 'position'])
+      expect(types).toContain(type);
     await engine.stop();
     const { epoch, offset } = await partition.tip();
     const accounts = await readAccounts(partition.client, partition.keys);

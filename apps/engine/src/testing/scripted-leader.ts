@@ -12,12 +12,12 @@ export class ScriptedLeader {
   inboxId = INBOX_START;
   readonly #partition: TestPartition;
 
-  /** @param options of its market; its version is that of the default ones all the same. */
+  /** @param options of its market; its version, and the state it begins with, are those of the default ones all the same. */
   static async start(partition: TestPartition, options?: Partial<MarketOptions>): Promise<ScriptedLeader> {
     const leader = new ScriptedLeader(partition, options);
     await partition.client.set(partition.keys.leader, 'scripted', 'PX', LEASE_MS);
     await leader.writer.claim();
-    await leader.openEpoch('start');
+    await leader.writer.openEpoch('start', INBOX_START, new Market().snapshot());
     return leader;
   }
 

@@ -49,3 +49,25 @@ describe('catching up', () => {
     expect(lookedMax).toBeLessThanOrEqual(max);
   });
 });
+
+describe('a session that begins at the head', () => {
+  it('knows its place before the first frame that names it', async () => {
+    const topics = new TopicTable();
+    const window = new Window(WINDOW_LIMITS);
+    const append = (offset: number) => window.append(7, 0, offset, topics.intern('market:A'), Buffer.from('{}'));
+    append(0);
+    const fanout = new Fanout({ window, ordinalOf: () => 0, nowMs: () => 0, onOutside: () => {} });
+    const sink = new MemorySink();
+    const session = new LogSession(sink, new Filter(topics), { ids: 'cursor', chain: true, chunked: false });
+    fanout.add(session);
+    fanout.startAtHead(session);
+    // A batch of the log comes between its start and its turn.
+    append(1);
+    fanout.publish(1);
+    await new Promise((resolve) => setImmediate(resolve));
+    fanout.stop();
+    const ids = [...sink.received.toString().matchAll(/^(id|prev): (.*)$/gm)].map(([line]) => line);
+    expect(ids[0]).toBe('id: 7-0');
+    expect(ids.slice(1).sort()).toEqual(['id: 7-1', 'prev: 7-0']);
+  });
+});

@@ -36,8 +36,8 @@ const KEEP_ALIVE = ': keep-alive\n\n';
 
 /**
  * The log to any number of sessions. At the head, a batch is encoded once a group and written once a session; groups
- * that differ in their accounts alone share what has nothing private of them. A session whose socket does not take it leaves its group, waits for the socket alone, catches up from the window a
- * segment at a time, and comes back.
+ * that differ in their accounts alone share what has nothing private of them. A session whose socket does not take it
+ * leaves its group, waits for the socket alone, catches up from the window a segment at a time, and comes back.
  */
 export class Fanout {
   readonly stats: FanoutStats = { framesOut: 0, bytesOut: 0, writes: 0, slowWrites: 0 };
@@ -76,7 +76,12 @@ export class Fanout {
   startAtHead(session: LogSession): void {
     session.position = this.#window.end;
     session.cursor = this.#window.tail;
-    if (session.cursor) session.prev = this.link(session.cursor);
+    if (session.cursor) {
+      session.prev = this.link(session.cursor);
+      // Before its turn comes a batch may, whose first frame has this place for its `prev`.
+      this.writeTo(session, this.#idFrame(session.cursor, session));
+      session.sent = session.cursor;
+    }
     this.proceed(session);
   }
 
