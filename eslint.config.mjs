@@ -13,6 +13,7 @@ const LAW = {
   'app:gateway': ['lib:protocol', 'lib:book', 'lib:log', 'lib:ops'],
   'tool:start': [],
   'tool:bench': ['lib:protocol', 'lib:book', 'lib:market', 'lib:log', 'tool:start'],
+  'tool:simulate': ['lib:protocol', 'lib:book', 'lib:market', 'lib:log', 'app:engine'],
   // Depends on little, so that every other lib's tests can use it without a cycle.
   'lib:testing': ['lib:protocol', 'lib:book', 'tool:start'],
   'app:e2e': ['lib:protocol', 'lib:book', 'lib:market', 'lib:log', 'lib:testing'],

@@ -149,7 +149,7 @@ function makeGateway(
   readiness: Readiness,
   liveness: Liveness,
 ): Gateway {
-  const health = new TailHealth((ok) => liveness.set(TAIL, ok, 'the log moves, but nothing arrives'));
+  const health = new TailHealth((ok) => liveness.set(TAIL, ok, ok ? undefined : 'the log moves, but nothing arrives'));
   return new Gateway({
     source,
     flushMs: config.FLUSH_MS,

@@ -11,9 +11,9 @@ class Conditions {
     for (const name of awaited) this.set(name, false, 'not yet');
   }
 
-  /** @param reason what an operator should read while it does not hold. */
+  /** @param reason what an operator should read: why it does not hold, or in what way it does. */
   set(name: string, ok: boolean, reason?: string): void {
-    this.#conditions.set(name, { ok, ...(reason === undefined || ok ? {} : { reason }) });
+    this.#conditions.set(name, { ok, ...(reason === undefined ? {} : { reason }) });
   }
 
   get ok(): boolean {
