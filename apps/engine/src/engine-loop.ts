@@ -105,6 +105,7 @@ export class EngineLoop {
       end();
       this.#waiting.abort();
       await this.#following;
+      this.#standby.close();
       await this.#lease.release();
       await trimming;
     }

@@ -104,6 +104,11 @@ export class Standby {
     }
   }
 
+  /** Lets go of what it has: nobody will take over from it. Safe to call again. */
+  close(): void {
+    this.#drop();
+  }
+
   /** @returns false while there is nothing to follow. */
   async #begin(): Promise<boolean> {
     const { client, keys, signal } = this.#options;

@@ -26,6 +26,8 @@ type Line = Record<string, unknown> & { level: string; msg: string };
 describe('the process of an app', () => {
   let child: ChildProcess;
   const lines: Line[] = [];
+  /** Exit code and signal, once all that it said has been read. */
+  let exit: Promise<unknown[]>;
 
   const run = (after: string, env: Record<string, string> = {}): ChildProcess => {
     lines.length = 0;
@@ -34,7 +36,11 @@ describe('the process of an app', () => {
       env: { ...process.env, ...env },
       stdio: ['pipe', 'pipe', 'inherit'],
     });
-    createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (text) => {
+    const reader = createInterface({ input: child.stdout as NodeJS.ReadableStream });
+    // Its last lines may be read after it has closed.
+    const closed = Promise.all([once(child, 'close'), once(reader, 'close')]);
+    exit = closed.then(([codes]) => codes);
+    reader.on('line', (text) => {
       lines.push(JSON.parse(text) as Line);
       child.emit(lines.at(-1)?.msg ?? '');
     });
@@ -52,7 +58,7 @@ describe('the process of an app', () => {
     expect((await fetch(`http://${addr}/health`)).status).toBe(200);
     child.kill('SIGTERM');
     child.kill('SIGTERM');
-    expect(await once(child, 'close')).toEqual([0, null]);
+    expect(await exit).toEqual([0, null]);
     expect(lines.filter((line) => line.msg === 'stopping')).toHaveLength(1);
   });
 
@@ -61,31 +67,32 @@ describe('the process of an app', () => {
     await once(run(hang, { SHUTDOWN_MS: '200' }), 'listening');
     await new Promise((resolve) => setTimeout(resolve, 100));
     child.kill('SIGTERM');
-    expect(await once(child, 'close')).toEqual([1, null]);
+    expect(await exit).toEqual([1, null]);
     expect(lines.at(-1)).toMatchObject({ level: 'error', msg: 'shutdown took too long' });
   });
 
   it('stops when the parent that holds its stdin is gone', async () => {
     await once(run('', { STOP_ON_STDIN_END: 'true' }), 'listening');
     child.stdin?.end();
-    expect(await once(child, 'close')).toEqual([0, null]);
+    expect(await exit).toEqual([0, null]);
   });
 
   it('ends with one fatal line and exit 2 on a bad variable', async () => {
-    expect(await once(run('', { ADDR: 'nowhere' }), 'close')).toEqual([2, null]);
+    run('', { ADDR: 'nowhere' });
+    expect(await exit).toEqual([2, null]);
     expect(lines).toHaveLength(1);
     expect(lines[0]).toMatchObject({ level: 'fatal', code: 'CONFIG_INVALID', exit: 2 });
     expect(lines[0]?.msg).toContain('ADDR: got "nowhere"');
   });
 
   it('ends with 1 on an error nobody handled, and with its own code on a named one', async () => {
-    const unhandled = run(`Promise.reject(new Error('redis://u:hunter2@h failed'));`);
-    expect(await once(unhandled, 'close')).toEqual([1, null]);
+    run(`Promise.reject(new Error('redis://u:hunter2@h failed'));`);
+    expect(await exit).toEqual([1, null]);
     expect(lines.at(-1)).toMatchObject({ level: 'fatal', msg: 'redis://u:***@h failed' });
     expect(JSON.stringify(lines)).not.toContain('hunter2');
 
-    const fenced = run(`setImmediate(() => { throw new DepthcastError('FENCED', 'term 2'); });`);
-    expect(await once(fenced, 'close')).toEqual([3, null]);
+    run(`setImmediate(() => { throw new DepthcastError('FENCED', 'term 2'); });`);
+    expect(await exit).toEqual([3, null]);
     expect(lines.filter((line) => line.level === 'fatal')).toEqual([
       expect.objectContaining({ code: 'FENCED', msg: 'term 2' }),
     ]);

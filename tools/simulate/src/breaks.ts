@@ -44,8 +44,8 @@ export const BREAKS: Readonly<Record<string, Break>> = {
     omissions: without('append/crc', ...BESIDE_THE_CRC),
   },
   'run-id': {
-    what: 'append.lua and snapshot.lua do not ask which Redis process they are in',
-    omissions: without('append/run-id', 'snapshot/run-id'),
+    what: 'no script asks which Redis process it is in: none is ever another',
+    omissions: without('append/run-id', 'snapshot/run-id', 'claim/run-id'),
   },
   resend: {
     what: 'producers are not told that Redis is another process, and send nothing again',

@@ -24,7 +24,8 @@ export function claim(run: ScriptRun): Reply {
     call('HINCRBY', tipKey, 'term', 1);
     call('HSET', tipKey, 'writer', args[0] ?? '');
   }
-  return [runId, lastId(run, log), call('HGETALL', tipKey)];
+  const told = checks('run-id') ? runId : (readTip(run, tipKey)?.runId ?? runId);
+  return [told, lastId(run, log), call('HGETALL', tipKey)];
 }
 
 export function openEpoch(run: ScriptRun): Reply {

@@ -60,7 +60,7 @@ export class World {
   readonly #random: Random;
   readonly #counters: Counters = { trade: 0, update: 0, order: 0 };
   #starts = 0;
-  /** Who has claimed the log last. */
+  /** Whom the tip names. */
   #writer: string | undefined;
   #isWorking = true;
 
@@ -173,14 +173,12 @@ export class World {
 
   #onScript(name: string): void {
     if (name === 'repair') this.repairs++;
-    if (name === 'claim') this.#onClaim();
-    if (name === 'repair' || name === 'claim' || name === 'epoch') this.onTurn();
-  }
-
-  #onClaim(): void {
+    if (name !== 'repair' && name !== 'claim' && name !== 'epoch') return;
     const predecessor = this.engines.find(({ machine }) => machine.name === this.#writer)?.machine;
     this.#writer = this.hash(this.keys.tip).get('writer');
-    if (predecessor && !this.#options.losesTakeovers) this.fleet.keep(() => !predecessor.isDead);
+    const isTakeover = name === 'claim' && predecessor !== undefined;
+    if (isTakeover && !this.#options.losesTakeovers) this.fleet.keep(() => !predecessor.isDead);
+    this.onTurn();
   }
 
   #engine(name: string): EngineSlot {
