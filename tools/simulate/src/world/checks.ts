@@ -116,16 +116,21 @@ function checkEffects(world: World, log: readonly StreamEntry[]): Violation[] {
   return violations.slice(0, SHOWN_MAX * 2);
 }
 
-/** A dead producer sends nothing again: what Redis lost around its death is lost, and nobody can help it. */
+/** What a producer has to send again takes it no longer, once it reaches Redis. */
 const AROUND_MS = 12_000;
 
+/** A dead producer sends nothing again: of what Redis has lost once, all that it lost around that death may be missing. */
 function isOwed({ ledger, fleet }: World, { outcome, acknowledgedAtMs, producer }: Promised): boolean {
   const killedAtMs = ledger.killedAtMs.get(producer);
   if (killedAtMs === undefined) return outcome === 'acknowledged' || outcome === 'sent';
   if (outcome !== 'acknowledged') return false;
-  return !fleet.losses.some(({ fromMs, untilMs }) => {
-    return acknowledgedAtMs >= fromMs && acknowledgedAtMs <= untilMs + AROUND_MS && killedAtMs <= untilMs + AROUND_MS;
+  const wasLost = fleet.losses.some(({ fromMs, untilMs }) => {
+    return acknowledgedAtMs >= fromMs && acknowledgedAtMs <= untilMs + AROUND_MS;
   });
+  const lostAroundDeath = fleet.losses.some(({ fromMs, untilMs }) => {
+    return fromMs <= killedAtMs && killedAtMs <= untilMs + AROUND_MS;
+  });
+  return !(wasLost && lostAroundDeath);
 }
 
 /** Nothing is made out of nothing: of each asset there is as much as the accounts began with. */
