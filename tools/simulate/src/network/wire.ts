@@ -71,9 +71,11 @@ export class Wire {
         this.#arrive(command, (first) => {
           if (fate.answer === 'first') this.#answer(request, first);
           this.#network.after(fate.againAfterMs, () => {
+            const isSame = this.#network.route(this.#machine) === this.server;
             const second = this.#deliverAlone(command);
             if (fate.answer === 'first') return;
-            if (second === undefined) this.#breakAfter(this.#network.noticeMs());
+            // Whoever repeats it to another process has lost the connection to this one, and its sender with it.
+            if (second === undefined || !isSame) this.#breakAfter(this.#network.noticeMs());
             else this.#answer(request, second);
           });
         });
