@@ -16,6 +16,8 @@ import { encodeAtCursor } from './snapshots.ts';
 import { pairs, readTip, type Tip, tipOf } from './tip.ts';
 
 const RETRY_MS_MAX = 500;
+/** Where Redis' clock is behind, two openings of which one was lost take the same epoch once in so many times. */
+const EPOCH_STEP_MAX = 100_000;
 const NOWHERE: Position = { epoch: 0, term: 0, offset: -1, crc: 0, inboxId: '0-0' };
 
 export interface WriterOptions {
@@ -125,10 +127,11 @@ export class LogWriter {
     const { keys, writer, logicVersion } = this.#options;
     await this.#appender.idle();
     const { term, epoch: previousEpoch } = this.#appender.position;
+    const step = 1 + Math.floor(Math.random() * EPOCH_STEP_MAX);
     await this.#write(
       openEpoch,
       [keys.log, keys.tip, keys.snapshot],
-      [term === 0 ? '' : term, term === 0 ? '' : previousEpoch, writer, reason, inboxId, logicVersion, state],
+      [term === 0 ? '' : term, term === 0 ? '' : previousEpoch, writer, reason, inboxId, logicVersion, state, step],
       (tip) => tip.writer === writer && tip.epoch > previousEpoch && tip.offset === 0,
     );
     const tip = await this.#tip();

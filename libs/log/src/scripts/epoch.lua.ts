@@ -4,7 +4,7 @@ import { LAST_ID, RUN_ID, TIP } from './shared.lua.ts';
 /**
  * Opens a new timeline where continuity cannot be proven, together with the snapshot that its first recovery needs.
  * KEYS: log, tip, snapshot. ARGV: expected term and epoch ('' where there must be no tip), writer, reason, inbox id,
- * logic version, engine state.
+ * logic version, engine state, and how far beyond the last epoch at least (1).
  *
  * The epoch is Redis' clock, or one more than the last; its offset 0 says what Redis really held before. Answers
  * `OK` and the epoch, or `FENCED`.
@@ -27,7 +27,8 @@ local held = tip ~= nil and last ~= '0-0'
 local before = math.max(tip and tonumber(tip.epoch) or 0, tonumber(string.match(last, '^(%d+)')))
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-local epoch = string.format('%.0f', math.max(now, before + 1))
+-- A clock that is behind would name an epoch twice, should the first one be lost: so the step is the caller's.
+local epoch = string.format('%.0f', math.max(now, before + tonumber(ARGV[8] or '1')))
 local previous = held and ('"' .. last .. '"') or 'null'
 redis.call('XADD', KEYS[1], epoch .. '-0', 'epoch',
   '{"type":"epoch","epoch":' .. epoch .. ',"previous_tail":' .. previous .. ',"reason":"' .. ARGV[4] .. '"}')

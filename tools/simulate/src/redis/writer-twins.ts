@@ -42,7 +42,7 @@ export function openEpoch(run: ScriptRun): Reply {
   const before = Math.max(Number(tip?.epoch ?? 0), Number.parseInt(last, 10));
   const [seconds, micros] = call('TIME') as string[];
   const now = Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
-  const epoch = String(Math.max(now, before + 1));
+  const epoch = String(Math.max(now, before + Number(args[7] ?? '1')));
   const previous = held ? `"${last}"` : 'null';
   const payload = `{"type":"epoch","epoch":${epoch},"previous_tail":${previous},"reason":"${reason}"}`;
   call('XADD', log, `${epoch}-0`, 'epoch', payload);
