@@ -338,14 +338,33 @@ describe('snapshot.lua', () => {
   });
 });
 
+describe('claim.lua', () => {
+  it('claims while memory is full: nobody else may trim', async () => {
+    await client.config('SET', 'maxmemory', 1);
+    try {
+      const next = new LogWriter({ client, keys, writer: 'w2', logicVersion: '1' });
+      expect((await next.claim()).tip).toMatchObject({ writer: 'w2', term: 2 });
+      expect(await next.trim(1)).toBe(0);
+    } finally {
+      await client.config('SET', 'maxmemory', 0);
+    }
+  });
+});
+
 describe('epoch.lua', () => {
   const epochKeys = [keys.log, keys.tip, keys.snapshot];
-  const epochArgs = (term: string, epoch: string | number) => [term, epoch, 'w0', 'start', '0-0', '1', ''];
+  const epochArgs = (term: string, epoch: number, by = 'w1') => [term, epoch, by, 'start', '0-0', '1', '', 1];
 
   it('refuses a writer of an older term, and only because of that check', async () => {
     const args = epochArgs('7', writer.cursor.epoch);
     expect((await run(openEpoch, epochKeys, args)).slice(0, 2)).toEqual(['FENCED', 'term']);
     expect((await run(without(openEpoch, 'term'), epochKeys, args))[0]).toBe('OK');
+  });
+
+  it('refuses whoever claimed the same term on a Redis that has lost it, and only because of that check', async () => {
+    const args = epochArgs('1', writer.cursor.epoch, 'w0');
+    expect((await run(openEpoch, epochKeys, args)).slice(0, 2)).toEqual(['FENCED', 'writer']);
+    expect((await run(without(openEpoch, 'writer'), epochKeys, args))[0]).toBe('OK');
   });
 
   it('refuses a call that comes late, after the epoch has been opened, and only because of that check', async () => {

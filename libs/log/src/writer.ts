@@ -136,6 +136,8 @@ export class LogWriter {
     );
     const tip = await this.#tip();
     if (tip.writer !== writer) throw fencedBy(['FENCED', 'writer', writer, tip.writer]);
+    // A failover has lost the opening again: what readers saw of the epoch before is as unknown as it was.
+    if (tip.epoch <= previousEpoch) throw fencedBy(['FENCED', 'epoch', `above ${previousEpoch}`, `${tip.epoch}`]);
     this.#runId = tip.runId;
     this.#appender = this.#appenderAt(tip);
     return this.cursor;

@@ -8,7 +8,9 @@ import { LAST_ID, RUN_ID, TIP } from './shared.lua.ts';
  */
 export const claim = script(
   'claim',
-  `${TIP}${RUN_ID}${LAST_ID}
+  // Only who has claimed can trim: so a claim must be possible while memory is full. It makes nothing longer.
+  `#!lua flags=allow-oom
+${TIP}${RUN_ID}${LAST_ID}
 if redis.call('EXISTS', KEYS[2]) == 1 then
   redis.call('HINCRBY', KEYS[2], 'term', 1)
   redis.call('HSET', KEYS[2], 'writer', ARGV[1])

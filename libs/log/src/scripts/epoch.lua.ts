@@ -17,6 +17,9 @@ local term = tip and tip.term or ''
 -- check: term
 if term ~= ARGV[1] then return fenced('term', ARGV[1], term) end
 -- end
+-- check: writer
+if tip and tip.writer ~= ARGV[3] then return fenced('writer', ARGV[3], tip.writer) end
+-- end
 -- check: epoch
 local epoch_before = tip and tip.epoch or ''
 if epoch_before ~= ARGV[2] then return fenced('epoch', ARGV[2], epoch_before) end

@@ -59,7 +59,7 @@ const snapshot = (change: Record<number, Argument>, ...before: Argument[][]) => 
 
 const epochKeys = [keys.log, keys.tip, keys.snapshot];
 const epoch = (change: Record<number, Argument>, ...before: Argument[][]) =>
-  once('epoch', epochKeys, Object.assign([7, EPOCH, 'w2', 'why', '2-0', '4', 'state'], change), ...before);
+  once('epoch', epochKeys, Object.assign([7, EPOCH, 'w', 'why', '2-0', '4', 'state', 5], change), ...before);
 
 const trimKeys = [keys.log, keys.tip, keys.snapshot];
 const produce = (change: (runId: string) => Argument[], ...before: Argument[][]): Case => {
@@ -142,6 +142,7 @@ export const scriptCases: Readonly<Record<string, Readonly<Record<string, Case>>
     'after a log that goes on beyond its tip': epoch({}, beyond),
     'the previous snapshot goes': epoch({}, previous),
     'an older term': epoch({ 0: 6 }),
+    'a tip of somebody else': epoch({ 2: 'w2' }),
     'another epoch': epoch({ 1: EPOCH - 1 }),
     'a log without a tip continues nothing': epoch({ 0: '', 1: '' }, noTip),
     'the first of all begins with the clock': async (session) => {

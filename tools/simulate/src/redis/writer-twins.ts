@@ -35,6 +35,7 @@ export function openEpoch(run: ScriptRun): Reply {
   const tip = readTip(run, tipKey);
   const term = tip?.term ?? '';
   if (checks('term') && term !== termExpected) return fenced('term', termExpected, term);
+  if (checks('writer') && tip && tip.writer !== writer) return fenced('writer', writer, tip.writer);
   const epochBefore = tip?.epoch ?? '';
   if (checks('epoch') && epochBefore !== epochExpected) return fenced('epoch', epochExpected, epochBefore);
   const last = lastId(run, log);
