@@ -11,7 +11,9 @@ const LAW = {
   'app:ingest': ['lib:protocol', 'lib:book', 'lib:log', 'lib:ops'],
   'app:engine': ['lib:protocol', 'lib:market', 'lib:log', 'lib:ops'],
   'app:gateway': ['lib:protocol', 'lib:book', 'lib:log', 'lib:ops'],
+  'app:journal': ['lib:protocol', 'lib:book', 'lib:log', 'lib:ops'],
   'tool:start': [],
+  'tool:history': ['lib:protocol'],
   'tool:bench': ['lib:protocol', 'lib:book', 'lib:market', 'lib:log', 'tool:start'],
   'tool:simulate': ['lib:protocol', 'lib:book', 'lib:market', 'lib:log', 'app:engine'],
   // Depends on little, so that every other lib's tests can use it without a cycle.

@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePort, SseClient, startRedis, type TestRedis, until } from '@depthcast/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
@@ -15,7 +17,11 @@ beforeAll(async () => {
 afterEach(async () => {
   child?.kill('SIGKILL');
 });
-afterAll(() => redis.stop());
+afterAll(async () => {
+  await redis.stop();
+  // The history of this Redis, which nobody else has.
+  rmSync(join(ROOT, '.depthcast', 'journal', `127.0.0.1_${redis.port}`), { recursive: true, force: true });
+});
 
 /** `npm start` with the tests' own Redis; what it says, and how it ends. */
 function start(...args: string[]) {
@@ -33,7 +39,7 @@ function start(...args: string[]) {
 }
 
 describe('npm start', () => {
-  it('brings up ingest, engine and gateways, restarts what crashes, and stops all it started', async () => {
+  it('brings up ingest, engine, journal and gateways, restarts what crashes, and stops all it started', async () => {
     const port = Math.min(await freePort(), 65_000);
     const { text, exit, child: started } = start('--port', String(port), '--gateways', '2', '--fresh', '--json-logs');
     await until(() => text().includes('Depthcast is up'), 60_000, 'the welcome').catch((error) => {
@@ -49,6 +55,13 @@ describe('npm start', () => {
     }
     expect([...symbols].sort()).toEqual(['ADAUSD', 'BTCUSD', 'ETHUSD']);
 
+    const [, history] = /curl '(http\S+\/api\/history\/updates\S+)'/.exec(text()) ?? [];
+    await until(
+      async () => ((await (await fetch(history as string)).json()) as { updates: unknown[] }).updates.length === 5,
+      20_000,
+      `five updates at ${history}`,
+    );
+
     const [engine] = pidsOf(text(), 'engine');
     process.kill(engine as number, 'SIGKILL');
     await until(() => pidsOf(text(), 'engine').length === 2, 20_000, 'the engine coming back');
@@ -58,7 +71,7 @@ describe('npm start', () => {
 
     started.kill('SIGTERM');
     expect(await exit).toBe(0);
-    for (const name of ['ingest', 'engine', 'gateway']) {
+    for (const name of ['ingest', 'engine', 'journal', 'gateway']) {
       const pids = pidsOf(text(), name);
       expect(pids.length).toBeGreaterThan(0);
       expect([name, pids.filter(isAlive)]).toEqual([name, []]);

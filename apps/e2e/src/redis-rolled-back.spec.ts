@@ -9,6 +9,7 @@ import { firstDifference, RoamingClient } from './roaming-client.ts';
 import { TestStack } from './stack.ts';
 
 let stack: TestStack;
+let passed = false;
 
 beforeAll(async () => {
   stack = await TestStack.start({
@@ -18,7 +19,10 @@ beforeAll(async () => {
     engine: { SNAPSHOT_EVERY_MS: '1000' },
   });
 }, 60_000);
-afterAll(() => stack?.stop());
+afterAll(async () => {
+  if (!passed) console.error(stack?.tails());
+  await stack?.stop();
+});
 
 /** Redis as a crash of its machine leaves it: without the last that it had acknowledged. */
 async function rollBack(ms: number): Promise<void> {
@@ -42,8 +46,9 @@ describe('Redis comes back without its last second', () => {
     await until(() => client.events.length > 1_000 && poster.accepted.length > 50, 30_000, 'a warm start');
 
     for (let round = 0; round < 2; round++) {
-      const before = { events: client.events.length, orders: poster.accepted.length };
       await rollBack(900);
+      // Counted from here on: what came before the rollback says nothing of what came after it.
+      const before = { events: client.events.length, orders: poster.accepted.length };
       const goesOn = () => client.events.length > before.events + 800 && poster.accepted.length > before.orders + 30;
       await until(goesOn, 30_000, 'the stream going on');
     }
@@ -59,12 +64,12 @@ describe('Redis comes back without its last second', () => {
     const log = await stack.settledLog();
     await until(() => client.events.at(-1)?.id === log.at(-1)?.id, 20_000, 'the client reaching the end');
     await client.stop();
-    const said = stack.engines.map((engine) => engine.tail()).join('\n--\n');
-    expect([client.problems, said]).toEqual([[], said]);
+    expect(client.problems).toEqual([]);
     expect(poster.problems).toEqual([]);
     expect(new Set(log.map(({ id }) => id.split('-')[0])).size).toBe(1);
     const from = log.findIndex(({ id }) => id === client.events[0]?.id);
     expect(firstDifference(client.events, log.slice(from))).toBeUndefined();
     expect(misexecuted(poster.accepted, log)).toEqual([]);
+    passed = true;
   }, 180_000);
 });

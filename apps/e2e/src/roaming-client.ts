@@ -23,9 +23,13 @@ export class RoamingClient {
   #stopped = false;
   readonly #running: Promise<void>;
 
-  /** @param urls the same stream at every gateway. */
-  constructor(urls: () => string[]) {
+  /**
+   * @param urls the same stream at every gateway.
+   * @param lastId what it has already, of an earlier life.
+   */
+  constructor(urls: () => string[], lastId?: string) {
     this.#urls = urls;
+    this.#lastId = lastId;
     this.#running = this.#run();
   }
 

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { connectRedis, LogReader, partitionKeys, type RedisClient } from '@depthcast/log';
 import { formatCursor } from '@depthcast/protocol';
 import {
@@ -21,6 +24,12 @@ export interface StackOptions {
   readonly ingest?: Readonly<Record<string, string>>;
   readonly engine?: Readonly<Record<string, string>>;
   readonly gateway?: Readonly<Record<string, string>>;
+  /** Runs a journal, with this environment over its own: a DuckDB file, unless JOURNAL_DB_URL says otherwise. */
+  readonly journal?: Readonly<Record<string, string>>;
+  /** Called when there is a Redis and nothing else yet. */
+  readonly beforeApps?: (stack: TestStack) => void;
+  /** More options of redis-server. */
+  readonly redis?: readonly string[];
 }
 
 /** The whole product as processes of its own, over a Redis of its own. */
@@ -34,6 +43,13 @@ export class TestStack {
   /** The one started last. */
   engine!: App;
   ingest!: App;
+  /** The one started last, of a stack with a `journal`. */
+  journal!: App;
+  readonly #journals: App[] = [];
+  /** Where its DuckDB file is. */
+  readonly journalFile: string;
+  readonly #folder = mkdtempSync(join(tmpdir(), 'depthcast-e2e-'));
+  #journalPort: number | undefined;
   readonly #options: StackOptions;
   readonly #redisUrl: string;
   readonly #proxy: TcpProxy | undefined;
@@ -43,9 +59,10 @@ export class TestStack {
   static async start(options: StackOptions = {}): Promise<TestStack> {
     const appendonly = options.appendonly ?? false;
     const pair = options.replicated ? await startRedisPair({ appendonly }) : undefined;
-    const redis = pair?.master ?? (await startRedis({ appendonly }));
+    const redis = pair?.master ?? (await startRedis({ appendonly, config: options.redis ?? [] }));
     const proxy = options.proxied ? await TcpProxy.start(redis) : undefined;
     const stack = new TestStack(redis, options, proxy, pair);
+    options.beforeApps?.(stack);
     await stack.#up();
     return stack;
   }
@@ -63,6 +80,7 @@ export class TestStack {
     // With a pair the test follows the address too: what it reads is what there is after a failover.
     this.client = connectRedis(pair?.url ?? redis.url);
     this.#options = options;
+    this.journalFile = join(this.#folder, 'journal.duckdb');
   }
 
   /** The two servers of a `replicated` stack. */
@@ -78,6 +96,11 @@ export class TestStack {
   }
 
   async #up(): Promise<void> {
+    if (this.#options.journal) {
+      this.#journalPort = await freePort();
+      // First: what the engine appends before that may be trimmed.
+      await this.startJournal().ready();
+    }
     this.startEngine();
     this.startIngest();
     for (let k = 0; k < (this.#options.gateways ?? 1); k++) {
@@ -107,9 +130,23 @@ export class TestStack {
     return this.ingest;
   }
 
+  /**
+   * @param env over that of the stack's options.
+   * @param port of another one beside the first, which gateways ask.
+   */
+  startJournal(env: Readonly<Record<string, string>> = {}, port = this.#journalPort): App {
+    this.journal = spawnApp('journal', {
+      env: this.#env({ JOURNAL_FILE: this.journalFile, ...this.#options.journal, ...env }),
+      args: ['--addr', `127.0.0.1:${port}`],
+    });
+    this.#journals.push(this.journal);
+    return this.journal;
+  }
+
   startGateway(k: number): App {
+    const journal = this.#journalPort && { JOURNAL_HTTP_URL: `http://127.0.0.1:${this.#journalPort}` };
     const gateway = spawnApp('gateway', {
-      env: this.#env({ ...this.#options.gateway }),
+      env: this.#env({ ...journal, ...this.#options.gateway }),
       args: ['--addr', `127.0.0.1:${this.#ports[k]}`],
     });
     this.gateways[k] = gateway;
@@ -118,6 +155,11 @@ export class TestStack {
 
   url(k: number, path: string): string {
     return `http://127.0.0.1:${this.#ports[k]}${path}`;
+  }
+
+  /** At the journal itself. */
+  journalUrl(path: string): string {
+    return `http://127.0.0.1:${this.#journalPort}${path}`;
   }
 
   /** The whole log as `id` → payload, each with its topic. */
@@ -145,11 +187,19 @@ export class TestStack {
     }
   }
 
+  /** What every app has said last, for whoever must find out why a test failed. */
+  tails(count = 60): string {
+    return [...this.engines, this.ingest, ...this.#journals, ...this.gateways]
+      .map((app) => `${app.name}, ${app.running ? 'running' : 'ended'}:\n${app.tail(count)}`)
+      .join('\n');
+  }
+
   async stop(): Promise<void> {
-    await Promise.all([this.ingest, ...this.engines, ...this.gateways].map((app) => app?.stop()));
+    await Promise.all([this.ingest, ...this.engines, ...this.gateways, ...this.#journals].map((app) => app?.stop()));
     this.client.disconnect();
     await this.#proxy?.close();
     await (this.#pair ?? this.redis).stop();
+    rmSync(this.#folder, { recursive: true, force: true });
   }
 
   #env(own: Readonly<Record<string, string>>): Record<string, string> {

@@ -32,6 +32,8 @@ export interface ApplyObserver {
   /** An `anomaly` event is about to be appended. */
   anomaly?(payload: string): void;
   appended?(cursor: Cursor): void;
+  /** The events of one read's inputs are in the log; the newest of these inputs. */
+  landed?(input: string): void;
   snapshotted?(cursor: Cursor, bytes: number, ms: number): void;
   /** Redis came back without its end, which it has been given again. */
   repaired?(repaired: Repaired): void;
@@ -160,6 +162,8 @@ export class ApplyLoop {
       this.#inboxId = id;
     }
     if (batch.length > 0) this.#append(batch);
+    const newest = inputs.at(-1);
+    if (newest && observer?.landed) this.#appending.then(() => observer.landed?.(newest.payload)).catch(() => {});
     observer?.applied?.(inputs.length, eventCount, market.rejectedInputs);
   }
 

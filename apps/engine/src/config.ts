@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { DEFAULT_MARKET_OPTIONS, type MarketOptions, marketOptions } from '@depthcast/market';
-import { loadConfig, type Source, settings } from '@depthcast/ops';
+import { loadConfig, logSettings, type Source, settings, withDebug } from '@depthcast/ops';
 import { DepthcastError } from '@depthcast/protocol';
 import { z } from 'zod';
 
@@ -10,7 +10,7 @@ const schema = z.object({
   REDIS_URL: settings.redisUrl('redis://127.0.0.1:6379'),
   /** Where /health, /ready and /metrics are served. */
   OPS_ADDR: settings.addr('127.0.0.1:9102'),
-  LOG_LEVEL: settings.logLevel(),
+  ...logSettings,
   /** At most this much of Redis' memory for the log of one partition; older entries go. */
   LOG_BYTES_MAX: settings.integer({ min: MIB, max: 1024 * 1024 * MIB, default: 512 * MIB, unit: 'bytes' }),
   /** A snapshot is also due after so many events: the log can only be trimmed up to the older one. */
@@ -33,6 +33,9 @@ Environment:
   REDIS_URL               redis://, rediss:// or redis+cluster:// (default redis://127.0.0.1:6379)
   OPS_ADDR                HOST:PORT of /health, /ready and /metrics (default 127.0.0.1:9102)
   LOG_LEVEL               fatal, error, warn, info, debug, trace or silent (default info)
+  DEBUG                   true: LOG_LEVEL is debug, where it is not set (default false)
+  LOG_TO_FILE             true: the log into files too (default false) ...
+  LOG_DIR                 ... of this folder (default logs)
   LOG_BYTES_MAX           the log's share of Redis' memory; older entries go (default ${512 * MIB})
   SNAPSHOT_EVERY_EVENTS   a snapshot is due after so many events (default 50000) ...
   SNAPSHOT_EVERY_MS       ... or after so many ms (default 10000)
@@ -52,7 +55,7 @@ Engines that find another one at work stand by, and take over when its lease end
  */
 export function readConfig(args: readonly string[], env: Source): EngineConfig | undefined {
   if (parseOptions(args).help) return undefined;
-  return { ...loadConfig(schema, env), market: readMarket(env) };
+  return { ...loadConfig(schema, withDebug(env)), market: readMarket(env) };
 }
 
 function readMarket(env: Source): Partial<MarketOptions> {

@@ -74,7 +74,13 @@ export class EngineLoop {
       ...(observer?.trimmed ? { onTrimmed: (entries) => observer.trimmed?.(entries) } : {}),
     });
     this.#standby = new Standby({ client, keys, market: this.#market, signal: this.#ending.signal, observer });
-    this.#lease = new Lease({ client, keys, id: writer, onStandby: (holder) => this.#onStandby(holder) });
+    this.#lease = new Lease({
+      client,
+      keys,
+      id: writer,
+      onStandby: (holder) => this.#onStandby(holder),
+      heldMs: () => this.#writer.heldMs,
+    });
   }
 
   /**

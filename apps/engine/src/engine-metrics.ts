@@ -1,8 +1,11 @@
-import type { Metrics } from '@depthcast/ops';
+import { LatencyHistogram, type Metrics } from '@depthcast/ops';
 import type { Cursor } from '@depthcast/protocol';
 import { Counter, Gauge, Histogram } from 'prom-client';
 
-/** The engine's series, all `depthcast_engine_*`. */
+const TS_EVENT = /"tsEventUs":(\d+)/;
+const TS_RECV = /"tsRecvUs":(\d+)/;
+
+/** The engine's series, all but the latency `depthcast_engine_*`. */
 export class EngineMetrics {
   readonly #inputs: Counter;
   readonly #events: Counter;
@@ -16,6 +19,8 @@ export class EngineMetrics {
   readonly #compared: Counter;
   readonly #repairs: Counter;
   readonly #reappended: Counter;
+  readonly #venueToIngest: (seconds: number) => void;
+  readonly #ingestToLog: (seconds: number) => void;
 
   constructor(registry: Metrics) {
     const registers = [registry];
@@ -67,11 +72,24 @@ export class EngineMetrics {
       help: 'Times Redis came back as another process and was given what it had lost',
       registers,
     });
+    const latency = new LatencyHistogram(registry);
+    this.#venueToIngest = latency.stage('venue_to_ingest');
+    this.#ingestToLog = latency.stage('ingest_to_log');
     this.#reappended = new Counter({
       name: 'depthcast_engine_reappended_entries_total',
       help: 'Entries that Redis had lost and was given again',
       registers,
     });
+  }
+
+  /** An input whose events are in the log. Clocks of several machines are compared where there are several. */
+  landed(input: string, nowMs: number): void {
+    const eventUs = timeOf(input, TS_EVENT);
+    const receivedUs = timeOf(input, TS_RECV);
+    if (receivedUs === undefined) return;
+    this.#ingestToLog(Math.max(0, nowMs / 1_000 - receivedUs / 1e6));
+    // Clock ticks have no venue.
+    if (eventUs !== undefined) this.#venueToIngest(Math.max(0, receivedUs - eventUs) / 1e6);
   }
 
   recovered(cursor: Cursor): void {
@@ -108,4 +126,9 @@ export class EngineMetrics {
   doubted(): void {
     this.#doubts.inc();
   }
+}
+
+function timeOf(input: string, pattern: RegExp): number | undefined {
+  const [, digits] = pattern.exec(input) ?? [];
+  return digits === undefined ? undefined : Number(digits);
 }

@@ -97,6 +97,7 @@ class EngineService implements OnApplicationBootstrap, OnApplicationShutdown {
       applied: (inputs, events, rejected) => metrics.applied(inputs, events, rejected),
       anomaly: (payload) => logger.warn({ anomaly: payload }, 'anomaly'),
       appended: (cursor) => metrics.appended(cursor),
+      landed: (input) => metrics.landed(input, Date.now()),
       snapshotted: (cursor, bytes, ms) => {
         metrics.snapshotted(ms);
         logger.debug({ cursor: formatCursor(cursor), bytes, ms }, 'snapshot stored');

@@ -1,4 +1,4 @@
-import { createLogger, runApp, runMain } from '@depthcast/ops';
+import { openLogger, runApp, runMain } from '@depthcast/ops';
 import { readConfig, USAGE } from './config.ts';
 import { EngineModule } from './engine.module.ts';
 
@@ -8,6 +8,6 @@ await runMain('engine', async () => {
     process.stdout.write(USAGE);
     return;
   }
-  const logger = createLogger('engine', config.LOG_LEVEL);
+  const logger = await openLogger('engine', config, config.OPS_ADDR);
   await runApp({ name: 'engine', module: EngineModule.forRoot(config, logger), addr: config.OPS_ADDR, logger });
 });

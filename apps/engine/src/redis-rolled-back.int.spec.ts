@@ -125,4 +125,30 @@ describe('Redis comes back without its end', () => {
     leader.kill();
     expect((await partition.leader()).recovered).toMatchObject({ newEpoch: undefined });
   }, 60_000);
+
+  it('in whatever order the connections come back after an outage: the engine goes on, and so does its standby', async () => {
+    const leader = await partition.leader();
+    const standby = await partition.standby();
+    await partition.produce(opening('BTCUSD'));
+    for (let round = 1; round <= 4; round++) {
+      let going = true;
+      const producing = (async () => {
+        for (; going; await sleep(10)) await partition.produce(venue.flow(5));
+      })();
+      const { offset } = await partition.tip();
+      await eventually(async () => (await partition.tip()).offset > offset + 50, 'events');
+      await redis.kill();
+      // By now up to a second lies between two tries to connect, and each connection has its own.
+      await sleep(1_500);
+      await redis.restart();
+      await eventually(() => leader.repaired.length >= round, 'a repair');
+      going = false;
+      await producing;
+      const before = await partition.caughtUp();
+      await partition.produce(venue.flow(20));
+      expect((await partition.caughtUp()).length).toBeGreaterThan(before.length);
+      await eventually(() => standby.begunAgain.length >= round && standby.lagEntries === 0, 'a standby at the tip');
+    }
+    expect(await partition.caughtUp()).toEqual(partition.expected());
+  }, 60_000);
 });

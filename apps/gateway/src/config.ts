@@ -1,14 +1,18 @@
 import { parseArgs } from 'node:util';
-import { loadConfig, type Source, settings } from '@depthcast/ops';
+import { loadConfig, logSettings, type Source, settings, withDebug } from '@depthcast/ops';
 import { DepthcastError } from '@depthcast/protocol';
 import { z } from 'zod';
+import { authSettings, checkAuthSettings } from './auth/auth-settings.ts';
+import { RESUME_BYTES_PER_SECOND } from './resume/journal.ts';
+import { listenAddr, seedSettings, tlsFiles } from './seed-settings.ts';
+import type { TlsFiles } from './tls.ts';
 import { INTERVAL_MS_MAX, INTERVAL_MS_MIN } from './transports/stream-params.ts';
 
 const MEBIBYTE = 1 << 20;
 
 const schema = z.object({
   ADDR: settings.addr('127.0.0.1:8081'),
-  LOG_LEVEL: settings.logLevel(),
+  ...logSettings,
   REDIS_URL: settings.redisUrl('redis://127.0.0.1:6379'),
   /** Recent events kept encoded in memory. */
   WINDOW_BYTES: settings.integer({ min: MEBIBYTE, max: 16_384 * MEBIBYTE, default: 64 * MEBIBYTE, unit: 'bytes' }),
@@ -23,17 +27,37 @@ const schema = z.object({
   SESSIONS_MAX: settings.integer({ min: 1, max: 1_000_000, default: 20_000, unit: 'sessions' }),
   /** Streams of one /stream session. */
   STREAMS_MAX: settings.integer({ min: 1, max: 10_000, default: 100, unit: 'streams' }),
+  /** Events that one Socket.IO client may send a second. */
+  SOCKET_EVENTS_PER_SECOND_MAX: settings.integer({ min: 1, max: 100_000, default: 50, unit: 'events' }),
   /** Orders and cancels under way at once. */
   ORDERS_PENDING_MAX: settings.integer({ min: 1, max: 1_000_000, default: 10_000, unit: 'orders' }),
   /** How long Redis may take to take an order, before its client is told to come back. */
   ORDER_SEND_MS: settings.integer({ min: 10, max: 60_000, default: 2_000, unit: 'ms' }),
   /** Without a clock event for so long, what is shown counts as stale. They come once a second. */
   CLOCK_STALE_MS: settings.integer({ min: 100, max: 600_000, default: 3_000, unit: 'ms' }),
+  /** The journal: history, and what has left Redis. Without one there is neither. */
+  JOURNAL_HTTP_URL: settings.url(['http', 'https']).optional(),
+  /** What the journal wants to be shown, where it does. */
+  JOURNAL_TOKEN: z.string().min(1, 'the token that the journal was given').optional(),
+  /** Read from the journal and written to all clients that come back from there. Replays have a budget of their own. */
+  RESUME_BYTES_PER_SECOND_MAX: settings.integer({
+    min: MEBIBYTE,
+    max: 16_384 * MEBIBYTE,
+    default: RESUME_BYTES_PER_SECOND,
+    unit: 'bytes',
+  }),
+  /** Streams of the past at once. */
+  REPLAYS_MAX: settings.integer({ min: 0, max: 1_000, default: 8, unit: 'replays' }),
   /** Origins whose pages may read, and place orders; `*`: all may read, only this host's own may place orders. */
   CORS_ORIGIN: settings.list('*'),
+  ...authSettings,
+  ...seedSettings,
 });
 
-export type GatewayConfig = z.output<typeof schema>;
+export interface GatewayConfig extends z.output<typeof schema> {
+  /** Without them it is plain HTTP. */
+  readonly TLS?: TlsFiles | undefined;
+}
 
 export const USAGE = `Usage: gateway [options]
 
@@ -41,8 +65,12 @@ export const USAGE = `Usage: gateway [options]
   -l, --log-level LEVEL   fatal, error, warn, info, debug, trace or silent (LOG_LEVEL, default info)
   -h, --help              this text
 
-Environment: REDIS_URL, WINDOW_BYTES, FLUSH_MS, INTERVAL_MS, KEEPALIVE_MS, HEARTBEAT_MS, SESSIONS_MAX, STREAMS_MAX,
-ORDERS_PENDING_MAX, ORDER_SEND_MS, CLOCK_STALE_MS, CORS_ORIGIN.
+Environment: LOG_TO_FILE, LOG_DIR, REDIS_URL, WINDOW_BYTES, FLUSH_MS, INTERVAL_MS, KEEPALIVE_MS, HEARTBEAT_MS, SESSIONS_MAX, STREAMS_MAX,
+SOCKET_EVENTS_PER_SECOND_MAX, ORDERS_PENDING_MAX, ORDER_SEND_MS, CLOCK_STALE_MS, JOURNAL_HTTP_URL, JOURNAL_TOKEN,
+RESUME_BYTES_PER_SECOND_MAX, REPLAYS_MAX, CORS_ORIGIN; AUTH_MODE, AUTH_JWT_SECRET, AUTH_JWKS_URL,
+AUTH_AUDIENCE, AUTH_ISSUER, ALLOW_INSECURE, TRUST_PROXY, SESSIONS_PER_IP_MAX (docs/SECURITY.md); TLS_CERT_PATH,
+TLS_KEY_PATH, and of the BBO stream's variables DEBUG, WEB_HOST, WEB_PORT, WEB_ENABLED, USE_SSL, SSL_CERT_PATH,
+SSL_KEY_PATH (docs/SETTINGS.md).
 `;
 
 /**
@@ -54,11 +82,14 @@ ORDERS_PENDING_MAX, ORDER_SEND_MS, CLOCK_STALE_MS, CORS_ORIGIN.
 export function readConfig(args: readonly string[], env: Source): GatewayConfig | undefined {
   const { addr, 'log-level': logLevel, help } = parseOptions(args);
   if (help) return undefined;
-  return loadConfig(schema, {
-    ...env,
-    ...(addr === undefined ? {} : { ADDR: addr }),
+  const given = loadConfig(schema, {
+    ...withDebug(env),
+    ...(addr === undefined ? {} : { ADDR: addr, WEB_HOST: undefined, WEB_PORT: undefined }),
     ...(logLevel === undefined ? {} : { LOG_LEVEL: logLevel }),
   });
+  const config = { ...given, ADDR: listenAddr(given.ADDR, given), TLS: tlsFiles(given) };
+  checkAuthSettings(config, given.WEB_HOST === undefined ? 'ADDR' : 'WEB_HOST');
+  return config;
 }
 
 function parseOptions(args: readonly string[]) {

@@ -8,20 +8,28 @@ import {
   Module,
   type OnApplicationBootstrap,
 } from '@nestjs/common';
-import { APP_FILTER } from '@nestjs/core';
+import { APP_FILTER, HttpAdapterHost } from '@nestjs/core';
 import type { Logger } from 'pino';
+import { authProviders } from './auth/auth.providers.ts';
+import { AUTHENTICATOR, type Authenticator, SESSION_GUARD, type SessionGuard } from './auth/identity.ts';
+import { TicketController } from './auth/ticket.controller.ts';
 import { AccountDesk } from './commands/account-desk.ts';
 import { OrderIntake } from './commands/order-intake.ts';
 import { OrdersController } from './commands/orders.controller.ts';
 import type { GatewayConfig } from './config.ts';
 import { Gateway } from './gateway.ts';
 import { registerGatewayMetrics } from './gateway-metrics.ts';
+import { HistoryController } from './history/history.controller.ts';
+import { ReplayDesk } from './replay/replay-desk.ts';
+import { HttpJournalSource } from './resume/journal-source.ts';
 import { type LogSource, RedisLogSource } from './tail/log-source.ts';
 import { Pulse } from './tail/pulse.ts';
 import { TailHealth } from './tail/tail-health.ts';
+import { AddressLimit } from './transports/address-limit.ts';
 import { ErrorFilter } from './transports/error-answer.ts';
 import { CONFIG, InfoController } from './transports/info.controller.ts';
 import { SessionDesk } from './transports/session-desk.ts';
+import { SocketIoServer } from './transports/socketio/socket-io-server.ts';
 import { SseController } from './transports/sse.controller.ts';
 import { SseEndpoints } from './transports/sse-endpoints.ts';
 
@@ -42,6 +50,9 @@ class GatewayService implements OnApplicationBootstrap, BeforeApplicationShutdow
   constructor(
     private readonly gateway: Gateway,
     private readonly desk: SessionDesk,
+    private readonly socketIo: SocketIoServer,
+    replays: ReplayDesk,
+    private readonly adapterHost: HttpAdapterHost,
     private readonly intake: OrderIntake,
     private readonly inbox: InboxProducer,
     private readonly readiness: Readiness,
@@ -49,13 +60,14 @@ class GatewayService implements OnApplicationBootstrap, BeforeApplicationShutdow
     @Inject(CONFIG) config: GatewayConfig,
     @Inject(LOGGER) private readonly logger: Logger,
     @Inject(REDIS) private readonly client: RedisClient,
-    @Inject(SOURCE) source: LogSource,
+    @Inject(SOURCE) private readonly source: RedisLogSource,
   ) {
-    registerGatewayMetrics(metrics, { gateway, desk, intake, source });
+    registerGatewayMetrics(metrics, { gateway, desk, socketIo, replays, intake, source });
     this.#pulse = new Pulse(gateway, { keepAliveMs: config.KEEPALIVE_MS, heartbeatMs: config.HEARTBEAT_MS });
   }
 
   onApplicationBootstrap(): void {
+    this.socketIo.attach(this.adapterHost.httpAdapter.getHttpServer());
     this.#pulse.start();
     checkRedis(this.client).then(
       () => this.gateway.start(),
@@ -70,8 +82,10 @@ class GatewayService implements OnApplicationBootstrap, BeforeApplicationShutdow
     // The log goes on meanwhile: who waits for an answer may still get it.
     await Promise.all([this.desk.drain(), this.intake.close(ORDERS_CLOSE_MS)]);
     await this.inbox.close(ORDERS_CLOSE_MS);
+    this.socketIo.stop();
     this.#pulse.stop();
     await this.gateway.stop();
+    this.source.close();
     this.client.disconnect();
   }
 }
@@ -84,12 +98,14 @@ export class GatewayModule {
     return {
       module: GatewayModule,
       imports: [OpsModule.forRoot({ name: 'gateway', readyWhen: [CAUGHT_UP] })],
-      controllers: [SseController, OrdersController, InfoController],
+      controllers: [SseController, TicketController, OrdersController, HistoryController, InfoController],
       providers: [
         GatewayService,
         { provide: CONFIG, useValue: config },
         { provide: LOGGER, useValue: logger },
         { provide: APP_FILTER, useClass: ErrorFilter },
+        { provide: AddressLimit, useFactory: () => new AddressLimit(config.SESSIONS_PER_IP_MAX) },
+        ...authProviders(config, logger, REDIS),
         { provide: REDIS, useFactory: () => connect(config, logger) },
         {
           provide: SOURCE,
@@ -104,12 +120,22 @@ export class GatewayModule {
         },
         {
           provide: SessionDesk,
-          inject: [Gateway],
-          useFactory: (gateway: Gateway) =>
+          inject: [Gateway, AddressLimit],
+          useFactory: (gateway: Gateway, addresses: AddressLimit) =>
             new SessionDesk({
               sessionsMax: config.SESSIONS_MAX,
+              addresses,
               isStarted: () => gateway.hasStarted,
             }),
+        },
+        {
+          provide: SocketIoServer,
+          inject: [Gateway, SessionDesk, AUTHENTICATOR, SESSION_GUARD],
+          useFactory: (gateway: Gateway, desk: SessionDesk, authenticator: Authenticator, guard: SessionGuard) => {
+            const onError = (error: unknown) =>
+              logger.error({ err: error }, 'a Socket.IO client could not be answered');
+            return new SocketIoServer({ gateway, desk, config, authenticator, guard, onError });
+          },
         },
         {
           provide: InboxProducer,
@@ -134,8 +160,24 @@ export class GatewayModule {
         },
         {
           provide: SseEndpoints,
-          inject: [Gateway, SessionDesk],
-          useFactory: (gateway: Gateway, desk: SessionDesk) => new SseEndpoints(gateway, desk, config),
+          inject: [Gateway, SessionDesk, AUTHENTICATOR, SESSION_GUARD, ReplayDesk],
+          useFactory: (
+            gateway: Gateway,
+            desk: SessionDesk,
+            authenticator: Authenticator,
+            guard: SessionGuard,
+            replays: ReplayDesk,
+          ) => new SseEndpoints(gateway, desk, config, authenticator, guard, replays),
+        },
+        {
+          provide: ReplayDesk,
+          inject: [Gateway],
+          useFactory: (gateway: Gateway) =>
+            new ReplayDesk({
+              gateway,
+              replaysMax: config.REPLAYS_MAX,
+              onWarn: (message, error) => logger.warn({ err: error }, message),
+            }),
         },
       ],
     };
@@ -155,6 +197,11 @@ function makeGateway(
     flushMs: config.FLUSH_MS,
     clockStaleMs: config.CLOCK_STALE_MS,
     window: { bytesMax: config.WINDOW_BYTES },
+    journal:
+      config.JOURNAL_HTTP_URL === undefined
+        ? undefined
+        : new HttpJournalSource(config.JOURNAL_HTTP_URL, config.JOURNAL_TOKEN),
+    resumeBytesPerSecondMax: config.RESUME_BYTES_PER_SECOND_MAX,
     onWarn: (message, error) => logger.warn(error ? { err: error } : {}, message),
     // Readiness is not taken back when the tail begins anew: any answer but 200 would end browsers' streams for good.
     onStarted: () => readiness.set(CAUGHT_UP, true),

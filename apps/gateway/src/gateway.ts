@@ -7,10 +7,14 @@ import { EventClock } from './commands/event-clock.ts';
 import { Fanout } from './fanout/fanout.ts';
 import { type Topic, TopicTable } from './fanout/topics.ts';
 import { WINDOW_LIMITS, Window, type WindowLimits } from './fanout/window.ts';
+import { History } from './resume/history.ts';
 import { HistoryPages } from './resume/history-pages.ts';
+import { type Journal, type JournalLane, openJournal } from './resume/journal.ts';
+import type { JournalSource } from './resume/journal-source.ts';
 import { CursorLocator } from './resume/locator.ts';
 import { ResumeLadder } from './resume/resume-ladder.ts';
 import { SnapshotFrames } from './resume/snapshot-frames.ts';
+import { DeliveryLatency } from './tail/delivery-latency.ts';
 import { DeliveryWatch } from './tail/delivery-watch.ts';
 import { Gate } from './tail/gate.ts';
 import type { LogSource } from './tail/log-source.ts';
@@ -30,6 +34,11 @@ export interface GatewayOptions {
   readonly onState?: (state: FollowState) => void;
   readonly nowMs?: () => number;
   readonly aheadWaitMs?: number;
+  /** What has left Redis. Without it a cursor that is too old is a `reset`. */
+  readonly journal?: JournalSource | undefined;
+  readonly journalWaitMs?: number;
+  /** Read and written for all who come back from the journal. */
+  readonly resumeBytesPerSecondMax?: number;
 }
 
 export interface TailStats {
@@ -57,7 +66,13 @@ export class Gateway implements TailConsumer {
   readonly views: ViewHub;
   readonly ladder: ResumeLadder;
   readonly locator: CursorLocator;
+  /** What is older than the window, for those who come back, */
+  readonly history: History;
+  /** and for those who want it played. */
+  readonly past: History;
+  readonly journal: Journal | undefined;
   readonly watch: DeliveryWatch;
+  readonly latency: DeliveryLatency;
   readonly accounts: AccountTable;
   readonly acks = new AckWaiters();
   readonly clock: EventClock;
@@ -66,8 +81,7 @@ export class Gateway implements TailConsumer {
   readonly #loop: TailLoop;
   readonly #renewal: AccountRenewal;
   readonly #waiters = new CursorWaiters();
-  readonly #pages: HistoryPages;
-  readonly #snapshots: SnapshotFrames;
+  readonly snapshots: SnapshotFrames;
   #timeline = new Timeline([]);
   #target: Cursor | undefined;
   #caughtUp = new Gate();
@@ -81,7 +95,7 @@ export class Gateway implements TailConsumer {
     const { source } = options;
     const nowMs = options.nowMs ?? Date.now;
     const ordinalOf = (epoch: number) => this.#ordinalOf(epoch);
-    const knownOrdinalOf = (epoch: number) => this.#timeline.ordinalOf(epoch);
+    const knownOrdinalOf = (epoch: number) => this.#knownOrdinalOf(epoch);
     this.window = new Window({ ...WINDOW_LIMITS, ...options.window });
     this.fanout = new Fanout({
       window: this.window,
@@ -105,6 +119,7 @@ export class Gateway implements TailConsumer {
         this.views.endBatch();
       },
     });
+    this.latency = new DeliveryLatency(nowMs, () => performance.now());
     this.clock = new EventClock(nowMs);
     this.accounts = new AccountTable({
       tsNs: () => this.clock.tsNs,
@@ -129,13 +144,23 @@ export class Gateway implements TailConsumer {
       },
       nowMs,
     );
-    this.#pages = new HistoryPages({ source, topics: this.topics, ordinalOf: knownOrdinalOf });
-    this.#snapshots = new SnapshotFrames({ window: this.window, state, accounts, nowMs });
+    const paging = { topics: this.topics, ordinalOf: knownOrdinalOf };
+    const timeline = () => this.#timeline;
+    const { journal, resumeBytesPerSecondMax } = options;
+    this.journal = journal && openJournal({ ...paging, source: journal, timeline, nowMs, resumeBytesPerSecondMax });
+    const redis = new HistoryPages({ ...paging, source });
+    const isFollowed = (cursor: Cursor, earliest: Cursor) => this.locator.isFollowed(cursor, earliest);
+    const historyOf = (lane: JournalLane | undefined) =>
+      new History({ redis, isFollowed, journal: lane && this.journal && { ...lane, epochs: this.journal.epochs } });
+    this.history = historyOf(this.journal?.resumes);
+    this.past = historyOf(this.journal?.replays);
+    this.snapshots = new SnapshotFrames({ window: this.window, state, accounts, nowMs });
     this.locator = new CursorLocator({
       window: this.window,
       source,
       waiters: this.#waiters,
-      timeline: () => this.#timeline,
+      timeline,
+      journal: this.journal?.epochs,
       onTimeline: (timeline) => {
         // The tail may have crossed into a newer epoch since, and of the same one it knows no less.
         if ((timeline.current?.epoch ?? -1) > (this.#timeline.current?.epoch ?? -1)) this.#timeline = timeline;
@@ -145,12 +170,13 @@ export class Gateway implements TailConsumer {
     this.ladder = new ResumeLadder({
       window: this.window,
       fanout: this.fanout,
-      pages: this.#pages,
+      history: this.history,
       locator: this.locator,
-      snapshots: this.#snapshots,
+      snapshots: this.snapshots,
       ordinalOf: knownOrdinalOf,
       caughtUp: () => this.#caughtUp.opened,
       onWarn: options.onWarn,
+      ...(options.journalWaitMs === undefined ? {} : { journalWaitMs: options.journalWaitMs }),
     });
     this.#loop = new TailLoop({ source, consumer: this, flushMs: options.flushMs, onWarn: options.onWarn });
   }
@@ -179,8 +205,9 @@ export class Gateway implements TailConsumer {
     this.fanout.stop();
     this.#waiters.stop();
     this.acks.stop();
-    this.#renewal.stop();
     await this.#loop.stop();
+    // Behind the last batch, which may have begun it again.
+    this.#renewal.stop();
   }
 
   onStart(start: TailStart): void {
@@ -192,8 +219,9 @@ export class Gateway implements TailConsumer {
     this.accounts.restart(start);
     if (this.#isCaughtUp) this.#caughtUp = new Gate();
     this.#isCaughtUp = false;
-    this.#pages.clear();
-    this.#snapshots.clear();
+    this.history.clear();
+    this.past.clear();
+    this.snapshots.clear();
     this.fanout.rebase();
     this.stats.restarts++;
     this.#checkCaughtUp();
@@ -203,6 +231,7 @@ export class Gateway implements TailConsumer {
   onBatch(entries: readonly LogEntry[]): void {
     const { window, fanout, topics } = this;
     const batchTopics = this.#batchTopics;
+    const startedMs = performance.now();
     let from = window.end;
     let pendingBytes = 0;
     let hasClock = false;
@@ -228,6 +257,8 @@ export class Gateway implements TailConsumer {
       pendingBytes += bytes;
     }
     fanout.publish(from);
+    // What is read to catch up has been late before anybody here could help it.
+    if (this.#isCaughtUp) this.latency.written(entries, batchTopics, startedMs);
     window.evict();
     this.#applyAll(entries);
     this.stats.entries += entries.length;
@@ -263,9 +294,13 @@ export class Gateway implements TailConsumer {
 
   /** @throws Error for an epoch that is not on this timeline: an ordinal made up for it would send clients back. */
   #ordinalOf(epoch: number): number {
-    const ordinal = this.#timeline.ordinalOf(epoch);
+    const ordinal = this.#knownOrdinalOf(epoch);
     if (ordinal === undefined) throw new Error(`epoch ${epoch} is not on this timeline`);
     return ordinal;
+  }
+
+  #knownOrdinalOf(epoch: number): number | undefined {
+    return this.#timeline.ordinalOf(epoch) ?? this.journal?.epochs.known?.timeline.ordinalOf(epoch);
   }
 
   #checkCaughtUp(): void {

@@ -1,27 +1,62 @@
 import type { AppOptions } from '@depthcast/ops';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { AUTHENTICATOR, type Authenticator } from './auth/identity.ts';
+import { useAuthentication } from './auth/request-identity.ts';
 import { BODY_BYTES_MAX } from './commands/order-body.ts';
+import { useDocs } from './docs/use-docs.ts';
+import { useHistoryProxy } from './history/history-proxy.ts';
+import { readTlsPair, type TlsFiles } from './tls.ts';
+import { answerClientError, HEADER_BYTES_MAX } from './transports/client-error.ts';
 import { answerBadUrl } from './transports/error-answer.ts';
+import { SECURITY_HEADERS } from './transports/security-headers.ts';
 
 const SOCKET_BUFFER_BYTES = 1 << 20;
 /** As long as Node lets a whole request line be: what is too long for an id is refused as an id. */
 const PATH_PART_CHARS_MAX = 16 << 10;
+/** Requests at once of one connection of HTTP/2: streams most of all. What is more than that waits in the client. */
+const HTTP2_STREAMS_MAX = 100;
 
 /**
  * A write below the high water mark leaves Node nothing to remember; beyond it every write schedules a drain event.
  * We look at `writableLength` ourselves, so the mark is put where no batch reaches it.
+ *
+ * @throws DepthcastError `CONFIG_INVALID` naming a file of TLS that is wrong.
  */
-export const SERVER_OPTIONS: NonNullable<AppOptions['http']> = {
-  bodyLimit: BODY_BYTES_MAX,
-  routerOptions: { maxParamLength: PATH_PART_CHARS_MAX },
-  frameworkErrors: (_error, request, reply) => answerBadUrl(request as FastifyRequest, reply as FastifyReply),
-  http: { highWaterMark: SOCKET_BUFFER_BYTES },
-};
+export function serverOptions(config: {
+  readonly TRUST_PROXY?: readonly string[] | undefined;
+  readonly TLS?: TlsFiles | undefined;
+}): NonNullable<AppOptions['http']> {
+  const sockets = { highWaterMark: SOCKET_BUFFER_BYTES, maxHeaderSize: HEADER_BYTES_MAX };
+  return {
+    bodyLimit: BODY_BYTES_MAX,
+    trustProxy: config.TRUST_PROXY ? [...config.TRUST_PROXY] : false,
+    routerOptions: { maxParamLength: PATH_PART_CHARS_MAX },
+    frameworkErrors: (_error, request, reply) => answerBadUrl(request as FastifyRequest, reply as FastifyReply),
+    clientErrorHandler: answerClientError,
+    http: sockets,
+    ...(config.TLS ? { http2: true, https: { ...sockets, ...HTTP2, ...readTlsPair(config.TLS) } } : {}),
+  };
+}
+
+/** HTTP/2 for clients that offer it while TLS is set up, HTTP/1.1 for all others, WebSockets above all. */
+const HTTP2 = {
+  allowHTTP1: true,
+  noDelay: true,
+  settings: { maxConcurrentStreams: HTTP2_STREAMS_MAX, maxHeaderListSize: HEADER_BYTES_MAX },
+} as const;
 
 /** Everything that is done to the app before it listens. */
-export function configureHttp(app: NestFastifyApplication, config: { readonly CORS_ORIGIN: readonly string[] }): void {
+export function configureHttp(
+  app: NestFastifyApplication,
+  config: { readonly CORS_ORIGIN: readonly string[]; readonly JOURNAL_HTTP_URL?: string | undefined },
+): void {
+  const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
+  fastify.addHook('onRequest', async (_request, reply) => void reply.headers(SECURITY_HEADERS));
   useCors(app, config.CORS_ORIGIN);
+  useHistoryProxy(app, config.JOURNAL_HTTP_URL);
+  useDocs(app);
+  useAuthentication(fastify, app.get<Authenticator>(AUTHENTICATOR));
   // As it came: a parsed body has lost the digits of its numbers.
   app.useBodyParser('application/json', {}, (_request, body, done) => done(null, body));
 }
@@ -37,7 +72,7 @@ function useCors(app: NestFastifyApplication, origins: readonly string[]): void 
     origin: isAll ? '*' : [...origins],
     methods: ['GET', 'HEAD', 'OPTIONS', ...(isAll ? [] : ['POST', 'DELETE'])],
     allowedHeaders: ['Last-Event-ID', 'Cache-Control', 'Authorization', ...(isAll ? [] : ['Content-Type'])],
-    exposedHeaders: ['Retry-After'],
+    exposedHeaders: ['Retry-After', 'WWW-Authenticate', 'X-Request-Id'],
     maxAge: 86_400,
   });
 }

@@ -1,7 +1,8 @@
-import { createLogger, runApp, runMain } from '@depthcast/ops';
+import { openLogger, runApp, runMain } from '@depthcast/ops';
 import { readConfig, USAGE } from './config.ts';
 import { GatewayModule } from './gateway.module.ts';
-import { configureHttp, SERVER_OPTIONS } from './http.ts';
+import { configureHttp, serverOptions } from './http.ts';
+import { renewTls, type SecureServer } from './tls.ts';
 
 await runMain('gateway', async () => {
   const config = readConfig(process.argv.slice(2), process.env);
@@ -9,13 +10,14 @@ await runMain('gateway', async () => {
     process.stdout.write(USAGE);
     return;
   }
-  const logger = createLogger('gateway', config.LOG_LEVEL);
-  await runApp({
+  const logger = await openLogger('gateway', config, config.ADDR);
+  const app = await runApp({
     name: 'gateway',
     module: GatewayModule.forRoot(config, logger),
     addr: config.ADDR,
     logger,
-    http: SERVER_OPTIONS,
-    configure: (app) => configureHttp(app, config),
+    http: serverOptions(config),
+    configure: (it) => configureHttp(it, config),
   });
+  if (config.TLS) renewTls(app.getHttpServer() as unknown as SecureServer, config.TLS, logger);
 });

@@ -26,6 +26,14 @@ describe('over HTTP', () => {
     expect([status, headers.location]).toEqual([302, '/api']);
   });
 
+  it('the bare address leads nowhere without pages, and all else is there', async () => {
+    const bare = await TestGateway.start(redis.url, { WEB_ENABLED: 'false' });
+    const { status, text } = await bare.request('/');
+    expect([status, text]).toEqual([404, expect.stringContaining('WEB_ENABLED is false')]);
+    expect((await bare.request('/api')).status).toBe(200);
+    await bare.stop();
+  });
+
   it.each([
     ['/stream?streams=NOPE:MBP:5', { stream_id: 'NOPE:MBP:5' }],
     ['/stream?streams=BTCUSD:MBO:5', { stream_id: 'BTCUSD:MBO:5' }],

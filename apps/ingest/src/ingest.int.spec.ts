@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { createLogger, startApp } from '@depthcast/ops';
 import { startRedis, type TestRedis, until } from '@depthcast/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -6,6 +7,7 @@ import { type IngestConfig, readConfig } from './config.ts';
 import { ingestModule } from './ingest.module.ts';
 
 const INBOX = 'depthcast:{0}:inbox';
+const OPERATIONS = new URL('../../../docs/OPERATIONS.md', import.meta.url);
 
 let redis: TestRedis;
 beforeAll(async () => {
@@ -33,6 +35,9 @@ describe('ingest, over a real Redis', () => {
     const metrics = (await app.inject('/metrics')).body;
     expect(metrics).toMatch(/depthcast_ingest_inputs_total\{venue="simulator",type="order",app="ingest"\} [1-9]/);
     expect(metrics).toMatch(/depthcast_ingest_queue_inputs\{app="ingest"\} \d/);
+    const published = [...metrics.matchAll(/^# TYPE (depthcast_\w+)/gm)].map(([, name]) => name);
+    const documented = [...readFileSync(OPERATIONS, 'utf8').matchAll(/^\| `(depthcast_ingest_\w+)`/gm)];
+    expect(documented.map(([, name]) => name).sort()).toEqual(published.sort());
     await app.close();
     const all = await entries();
     expect(all.map(({ input }) => input.seq)).toEqual(all.map((_, i) => i + 1));

@@ -1,4 +1,4 @@
-import { createLogger, runApp, runMain } from '@depthcast/ops';
+import { openLogger, runApp, runMain } from '@depthcast/ops';
 import { readConfig, USAGE } from './config.ts';
 import { ingestModule } from './ingest.module.ts';
 
@@ -8,6 +8,7 @@ await runMain('ingest', async () => {
     process.stdout.write(USAGE);
     return;
   }
-  const logger = createLogger('ingest', config.LOG_LEVEL);
+  const logger = await openLogger('ingest', config, config.OPS_ADDR);
+  for (const warning of config.warnings) logger.warn(warning);
   await runApp({ name: 'ingest', module: ingestModule(config, logger), addr: config.OPS_ADDR, logger });
 });

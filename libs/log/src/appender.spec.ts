@@ -205,6 +205,20 @@ describe('appends that overlap', () => {
     expect(log.payloads).toEqual([1, 2, 3, 4].map((i) => `trade:A ${i}.0`));
   });
 
+  it('prove by landing that nobody had taken over when they were sent', async () => {
+    const log = new FakeLog([]);
+    const appender = log.appender(noState);
+    expect(appender.heldMs).toBe(Number.NEGATIVE_INFINITY);
+    const beforeMs = performance.now();
+    await appender.append(eventsOf(1, 1), '1-0');
+    const { heldMs } = appender;
+    expect(heldMs).toBeGreaterThanOrEqual(beforeMs);
+    expect(heldMs).toBeLessThanOrEqual(performance.now());
+    log.takeOver();
+    await expect(appender.append(eventsOf(2, 1), '2-0')).rejects.toMatchObject({ code: 'FENCED' });
+    expect(appender.heldMs).toBe(heldMs);
+  });
+
   it('all fail once somebody else has taken over, and nothing of theirs lands after that', async () => {
     await fc.assert(
       fc.asyncProperty(batches, schedules, fc.nat(), async (sizes, schedule, at) => {

@@ -66,6 +66,7 @@ export class Appender {
   #waiting: Batch[] = [];
   /** Requests whose reply is still to come. */
   #open = 0;
+  #heldMs = Number.NEGATIVE_INFINITY;
   #settling: Promise<void> | undefined;
   #failure: Error | undefined;
   #wake: (() => void)[] = [];
@@ -79,6 +80,11 @@ export class Appender {
   /** Up to where everything is known to be in the log. */
   get position(): Position {
     return this.#landed;
+  }
+
+  /** When the last append that is known to have landed was sent: nobody had taken over by then. */
+  get heldMs(): number {
+    return this.#heldMs;
   }
 
   /** Resolves when nothing is under way. @throws DepthcastError `FENCED`. */
@@ -147,10 +153,13 @@ export class Appender {
   async #send(batch: Batch): Promise<void> {
     this.#open++;
     let doubt: Error | undefined;
+    const sentMs = performance.now();
     try {
       const reply = (await this.#options.send(batch.args)) as string[];
-      if (reply[0] === 'OK') this.#land(batch.after);
-      else doubt = fencedBy(reply);
+      if (reply[0] === 'OK') {
+        this.#heldMs = Math.max(this.#heldMs, sentMs);
+        this.#land(batch.after);
+      } else doubt = fencedBy(reply);
     } catch (error) {
       doubt = error as Error;
     }

@@ -2,10 +2,12 @@ import { startRedis, type TestRedis } from '@depthcast/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { connectRedis, type RedisClient } from './connect.ts';
 import { partitionKeys } from './keys.ts';
+import { readWatermark, retireLog } from './retire.ts';
 import { type Script, script } from './script.ts';
 import { append } from './scripts/append.lua.ts';
 import { openEpoch } from './scripts/epoch.lua.ts';
 import { repair } from './scripts/repair.lua.ts';
+import { retire } from './scripts/retire.lua.ts';
 import { snapshot } from './scripts/snapshot.lua.ts';
 import { trim } from './scripts/trim.lua.ts';
 import { readAccounts, readBooks } from './snapshots.ts';
@@ -395,27 +397,41 @@ describe('epoch.lua', () => {
   });
 });
 
+const trimKeys = [keys.log, keys.tip, keys.snapshot, keys.watermark];
+const fill = async (appends: number) => {
+  for (let i = 0; i < appends; i++) {
+    await writer.append(
+      Array.from({ length: 1000 }, (_, n) => ({ topic: 'trade:BTCUSD', payload: `{"n":${n}}` })),
+      `${i + 2}-0`,
+    );
+  }
+};
+const firstOffset = async () => {
+  const [first] = await client.xrange(keys.log, '-', '+', 'COUNT', 1);
+  return Number(first?.[0].split('-')[1]);
+};
+/** So that the snapshots hold nothing back. */
+const storeTwoSnapshots = async () => {
+  await writer.storeSnapshot({ inboxId: '20-0', state: 'a', books: [] });
+  await writer.append([{ topic: 'clock', payload: '{}' }], '21-0');
+  await writer.storeSnapshot({ inboxId: '21-0', state: 'b', books: [] });
+};
+const at = (offset: number) => ({ epoch: writer.cursor.epoch, offset });
+
 describe('trim.lua', () => {
-  const fill = async (appends: number) => {
-    for (let i = 0; i < appends; i++) {
-      await writer.append(
-        Array.from({ length: 1000 }, (_, n) => ({ topic: 'trade:BTCUSD', payload: `{"n":${n}}` })),
-        `${i + 2}-0`,
-      );
-    }
-  };
+  it('names its checks, and every one is tested here', () => {
+    const checks = [...trim.lua.matchAll(/-- check: (\S+)/g)].map((match) => match[1]);
+    expect(checks).toEqual(['term', 'snapshot', 'watermark']);
+  });
 
   it('refuses a writer of an older term, and only because of that check', async () => {
-    const trimKeys = [keys.log, keys.tip, keys.snapshot];
     expect((await run(trim, trimKeys, ['9', 1])).slice(0, 2)).toEqual(['FENCED', 'term']);
     expect((await run(without(trim, 'term'), trimKeys, ['9', 1]))[0]).toBe('OK');
   });
 
   it('drops any number of entries in one call', async () => {
     await fill(15);
-    await writer.storeSnapshot({ inboxId: '16-0', state: 'a', books: [] });
-    await writer.append([{ topic: 'clock', payload: '{}' }], '17-0');
-    await writer.storeSnapshot({ inboxId: '17-0', state: 'b', books: [] });
+    await storeTwoSnapshots();
     expect(await writer.trim(1)).toBeGreaterThan(14_000);
   });
 
@@ -427,11 +443,83 @@ describe('trim.lua', () => {
     await writer.storeSnapshot({ inboxId: '6-0', state: 'b', books: [] });
     await fill(1);
     await writer.trim(1);
-    const [first] = await client.xrange(keys.log, '-', '+', 'COUNT', 1);
-    expect(Number(first?.[0].split('-')[1])).toBeLessThanOrEqual(held);
-    expect(Number(first?.[0].split('-')[1])).toBeGreaterThan(0);
-    await run(without(trim, 'snapshot'), [keys.log, keys.tip, keys.snapshot], ['1', 1]);
-    const [after] = await client.xrange(keys.log, '-', '+', 'COUNT', 1);
-    expect(Number(after?.[0].split('-')[1])).toBeGreaterThan(held);
+    expect(await firstOffset()).toBeLessThanOrEqual(held);
+    expect(await firstOffset()).toBeGreaterThan(0);
+    await run(without(trim, 'snapshot'), trimKeys, ['1', 1]);
+    expect(await firstOffset()).toBeGreaterThan(held);
+  });
+
+  it.each([
+    ['that nothing has reached yet', () => undefined, 1],
+    ['of an epoch before this one', () => ({ epoch: 5, offset: 5_000 }), 1],
+    ['in the midst', () => at(2_500), 2_501],
+  ])('never passes a watermark %s, and only because of that check', async (_, watermark, firstMax) => {
+    await fill(5);
+    await storeTwoSnapshots();
+    await retireLog(client, keys, watermark(), 1e9);
+    await writer.trim(1);
+    expect(await firstOffset()).toBeLessThanOrEqual(firstMax);
+    await run(without(trim, 'watermark'), trimKeys, ['1', 1]);
+    expect(await firstOffset()).toBeGreaterThan(4_000);
+  });
+});
+
+describe('retire.lua', () => {
+  it('names its checks, and every one is tested here', () => {
+    const checks = [...retire.lua.matchAll(/-- check: (\S+)/g)].map((match) => match[1]);
+    expect(checks).toEqual(['snapshot', 'back']);
+  });
+
+  it('lets go of what is durable, but for what readers want', async () => {
+    await fill(5);
+    await storeTwoSnapshots();
+    expect(await readWatermark(client, keys)).toBeUndefined();
+    expect(await retireLog(client, keys, at(3_000), 4_001)).toMatchObject({ watermark: at(3_000) });
+    expect(await firstOffset()).toBeLessThanOrEqual(1_002);
+    expect(await firstOffset()).toBeGreaterThan(900);
+    const { trimmed } = await retireLog(client, keys, at(3_000), 1);
+    expect(trimmed).toBeGreaterThan(1_900);
+    expect(await firstOffset()).toBeLessThanOrEqual(3_001);
+    expect(await readWatermark(client, keys)).toEqual(at(3_000));
+  });
+
+  it('never passes the older snapshot, and only because of that check', async () => {
+    await fill(3);
+    await writer.storeSnapshot({ inboxId: '4-0', state: 'a', books: [] });
+    const held = writer.cursor.offset;
+    await fill(3);
+    await retireLog(client, keys, writer.cursor, 0);
+    expect(await firstOffset()).toBeLessThanOrEqual(held);
+    const { epoch, offset } = writer.cursor;
+    await run(without(retire, 'snapshot'), trimKeys, [`${epoch}-${offset}`, 10]);
+    expect(await firstOffset()).toBeGreaterThan(held);
+  });
+
+  it('never moves the watermark back, and only because of that check; a journal that begins does', async () => {
+    await fill(2);
+    await retireLog(client, keys, at(1_500), 0);
+    expect((await retireLog(client, keys, at(1_499), 0)).watermark).toEqual(at(1_500));
+    await run(without(retire, 'back'), trimKeys, [`${writer.cursor.epoch}-1499`, 0]);
+    expect(await readWatermark(client, keys)).toEqual(at(1_499));
+    expect((await retireLog(client, keys, undefined, 0)).watermark).toEqual({ epoch: 0, offset: 0 });
+    expect(await writer.trim(1)).toBe(0);
+  });
+
+  it('moves a watermark back that is beyond the tip: Redis has lost that end', async () => {
+    await fill(2);
+    await client.set(keys.watermark, `${writer.cursor.epoch}-9000`);
+    expect((await retireLog(client, keys, at(1_000), 0)).watermark).toEqual(at(1_000));
+  });
+
+  it('makes room while memory is full', async () => {
+    await fill(5);
+    await storeTwoSnapshots();
+    await client.config('SET', 'maxmemory', 1);
+    try {
+      expect((await retireLog(client, keys, at(4_000), 0)).trimmed).toBeGreaterThan(3_800);
+      expect(await readWatermark(client, keys)).toEqual(at(4_000));
+    } finally {
+      await client.config('SET', 'maxmemory', 0);
+    }
   });
 });

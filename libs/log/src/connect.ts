@@ -7,6 +7,11 @@ const RECONNECT_MS_MAX = 2_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 /** Longer than any blocked read (1 s), so that only a silent network trips it. */
 const SOCKET_TIMEOUT_MS = 5_000;
+/**
+ * A Redis that loads its data is asked again after so long. ioredis would go by Redis' own guess of how long that
+ * takes, up to ten seconds; but whoever appends must be back before a standby may take over.
+ */
+const LOADING_RETRY_MS = 100;
 
 export interface ConnectOptions {
   /** Shown by CLIENT LIST. */
@@ -36,6 +41,19 @@ export function duplicateClient(client: RedisClient): RedisClient {
   // Its errors show as rejected reads; without a listener ioredis prints them.
   twin.on('error', () => {});
   return twin;
+}
+
+/**
+ * What was asked over a connection of one's own, or an error once that is being closed. ioredis forgets what waits in
+ * its queue when it is told to disconnect between two tries to connect: neither an answer nor an error would come.
+ */
+export function unlessClosed<T>(asked: Promise<T>, closing: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const end = () => reject(new Error('Connection is closed.'));
+    if (closing.aborted) end();
+    else closing.addEventListener('abort', end, { once: true });
+    asked.then(resolve, reject).finally(() => closing.removeEventListener('abort', end));
+  });
 }
 
 /** Whether Redis itself answered with this error; else the command's outcome is unknown. */
@@ -73,6 +91,7 @@ function baseOptions(options: ConnectOptions) {
     maxRetriesPerRequest: 0,
     connectTimeout: CONNECT_TIMEOUT_MS,
     socketTimeout: SOCKET_TIMEOUT_MS,
+    maxLoadingRetryTime: LOADING_RETRY_MS,
     // A master that was demoted keeps its connections; behind a virtual address only a new one finds its successor.
     reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
   } satisfies RedisOptions;

@@ -1,5 +1,5 @@
 import { DepthcastError } from '@depthcast/protocol';
-import { duplicateClient, isReplyError, type RedisClient, retryReads } from './connect.ts';
+import { duplicateClient, isReplyError, type RedisClient, retryReads, unlessClosed } from './connect.ts';
 import type { PartitionKeys } from './keys.ts';
 import { readProcessId } from './process-id.ts';
 
@@ -32,7 +32,7 @@ export class InboxReader {
   #client: RedisClient;
   readonly #keys: PartitionKeys;
   readonly #holder: LogHolder | undefined;
-  #closed = false;
+  readonly #closing = new AbortController();
 
   constructor(client: RedisClient, keys: PartitionKeys, holder?: LogHolder) {
     this.#source = client;
@@ -51,7 +51,7 @@ export class InboxReader {
   async read(after: string, countMax: number, signal: AbortSignal, blockMs = BLOCK_MS): Promise<InboxEntry[]> {
     for (let waitMs = 20; ; waitMs = Math.min(waitMs * 2, 500)) {
       signal.throwIfAborted();
-      if (this.#closed) throw new Error('this reader has been closed');
+      if (this.#closing.signal.aborted) throw new Error('this reader has been closed');
       try {
         const entries = await this.#readOnce(after, countMax, blockMs);
         if (entries) return entries;
@@ -69,11 +69,12 @@ export class InboxReader {
     const holder = this.#holder;
     const repairs = holder?.repairs;
     // Sent together and answered in order: the checks run after the read, in the same breath.
-    const [reply, held, runId] = await Promise.all([
+    const asked = Promise.all([
       this.#client.xread('COUNT', countMax, 'BLOCK', blockMs, 'STREAMS', inbox, after),
       after === INBOX_START ? undefined : this.#client.xrange(inbox, after, after),
       holder && readProcessId(this.#client, this.#keys),
     ]);
+    const [reply, held, runId] = await unlessClosed(asked, this.#closing.signal);
     if (holder && holder.runId !== runId) await holder.verify();
     if (holder && holder.repairs !== repairs) return [];
     if (holder && holder.runId !== runId) {
@@ -115,8 +116,8 @@ export class InboxReader {
   }
 
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
+    if (this.#closing.signal.aborted) return;
+    this.#closing.abort();
     this.#client.disconnect();
   }
 }

@@ -26,11 +26,12 @@ afterEach(async () => {
 });
 
 /** An engine as far as its lease is concerned, over a connection of its own. */
-function engine(id: string) {
+function engine(id: string, heldMs?: () => number) {
   const connection = connectRedis(redis.url);
   const abort = new AbortController();
   const waitsFor: string[] = [];
-  const lease = new Lease({ client: connection, keys, id, onStandby: (holder) => waitsFor.push(holder) });
+  const onStandby = (holder: string) => waitsFor.push(holder);
+  const lease = new Lease({ client: connection, keys, id, onStandby, ...(heldMs ? { heldMs } : {}) });
   let has = false;
   const acquired = lease.acquire(abort.signal).then(
     () => {
@@ -86,6 +87,20 @@ describe('a lease', () => {
     expect([second.has(), first.lease.lapsed]).toEqual([false, false]);
   });
 
+  it('is left to its living holder when Redis stood still until it had run out', async () => {
+    const first = engine('first');
+    await first.acquired;
+    const second = engine('second');
+    await until(() => second.waitsFor.length > 0);
+    // Just renewed: of what waits to be read afterwards, the other one's question comes before the next renewal.
+    await until(async () => (await client.pttl(keys.leader)) > LEASE_MS - 50);
+    await redis.pause();
+    await wait(LEASE_MS + 300);
+    await redis.resume();
+    await wait(500);
+    expect([await client.get(keys.leader), second.has(), first.lease.lapsed]).toEqual(['first', false, false]);
+  });
+
   it('of an engine that died with Redis is had some seconds later', async () => {
     const first = engine('first');
     await first.acquired;
@@ -131,6 +146,23 @@ describe('a lease has lapsed', () => {
     }
     now.mockReturnValue(paused + 10_500);
     await wait(520);
+    expect(lease.lapsed).toBe(false);
+  });
+
+  it('no longer once an append has landed that was sent after the pause: nobody had taken over', async () => {
+    let heldMs = performance.now();
+    const { lease, acquired } = engine('first', () => heldMs);
+    await acquired;
+    const now = jest.spyOn(performance, 'now');
+    stop.push(() => now.mockRestore());
+    const paused = performance.now() + LEASE_MS + 100;
+    now.mockReturnValue(paused);
+    await wait(600);
+    expect(lease.lapsed).toBe(true);
+    now.mockReturnValue(paused + 50);
+    heldMs = paused - 50;
+    expect(lease.lapsed).toBe(true);
+    heldMs = paused + 50;
     expect(lease.lapsed).toBe(false);
   });
 });

@@ -14,6 +14,8 @@ const RENEW_MS = 500;
 const GRACE_MS = 3_000;
 /** How long a pause may matter: who took over meanwhile has appended since, and Redis loses no more than seconds. */
 const PAUSE_MATTERS_MS = 10_000;
+/** A lease that ran out is looked at once more after so long, before it is taken. */
+const AGAIN_MS = 50;
 
 /**
  * Takes it where nobody holds it. KEYS: leader. ARGV: id, time to live (0 only looks), and the run id of the Redis
@@ -53,6 +55,8 @@ export interface LeaseOptions {
   readonly id: string;
   /** Somebody else holds it: waiting. Once. */
   readonly onStandby?: (holder: string) => void;
+  /** {@link LogWriter.heldMs}, where there is a writer: a pause before that has done no harm. */
+  readonly heldMs?: () => number;
 }
 
 /**
@@ -72,30 +76,38 @@ export class Lease {
 
   /**
    * Whether another engine may have taken over without this one knowing: it holds the lease, or this process stood
-   * still for longer than a lease lasts. Redis refuses an append then; but one that has lost the takeover cannot, so
-   * it must not be repaired.
+   * still for longer than a lease lasts and has landed no append since. Redis refuses an append then; but one that has
+   * lost the takeover cannot, so it must not be repaired.
    */
   get lapsed(): boolean {
     const nowMs = performance.now();
-    return this.#lost || nowMs - this.#tickMs > LEASE_MS || nowMs - this.#pausedMs < PAUSE_MATTERS_MS;
+    const { heldMs = () => Number.NEGATIVE_INFINITY } = this.#options;
+    const pauseMatters = nowMs - this.#pausedMs < PAUSE_MATTERS_MS && heldMs() <= this.#pausedMs;
+    return this.#lost || nowMs - this.#tickMs > LEASE_MS || pauseMatters;
   }
 
-  /** Waits until nobody else holds it, then keeps it renewed until {@link release}. */
+  /**
+   * Waits until nobody else holds it, then keeps it renewed until {@link release}. What somebody held must be found
+   * free twice: in a Redis that stood still it has run out, though the renewals of a living holder wait to be read.
+   */
   async acquire(signal: AbortSignal): Promise<void> {
     const { id, onStandby } = this.#options;
     let told = false;
     let knownRunId = '';
     let graceEndsMs = 0;
+    let wasFree = true;
     for (;;) {
       signal.throwIfAborted();
-      const [holder, runId] = await this.#take(performance.now() < graceEndsMs ? 0 : LEASE_MS, knownRunId, signal);
+      const mayTake = wasFree && performance.now() >= graceEndsMs;
+      const [holder, runId] = await this.#take(mayTake ? LEASE_MS : 0, knownRunId, signal);
       // Perhaps ours already: the reply to an earlier try was lost.
       if (holder === id) break;
       if (knownRunId !== '' && runId !== knownRunId) graceEndsMs = performance.now() + GRACE_MS;
       knownRunId = runId;
       if (holder !== '' && !told) onStandby?.(holder);
       told ||= holder !== '';
-      await sleep(RENEW_MS / 2, undefined, { signal });
+      wasFree = holder === '';
+      await sleep(wasFree ? AGAIN_MS : RENEW_MS / 2, undefined, { signal });
     }
     this.#tickMs = performance.now();
     this.#renewing = setInterval(() => this.#renew(), RENEW_MS);

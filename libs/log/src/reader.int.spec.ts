@@ -87,6 +87,31 @@ describe('LogReader', () => {
     expect(await ended).toMatchObject({ code: 'LOG_GAP' });
   });
 
+  it('shows what is held around a cursor, whether it follows or not', async () => {
+    await append(500);
+    const { epoch } = writer.cursor;
+    await client.xtrim(keys.log, 'MINID', `${epoch}-300`);
+    expect(await reader.first({ epoch, offset: 100 })).toMatchObject({ epoch, offset: 300, topic: 'trade:BTCUSD' });
+    expect(await reader.first(undefined)).toMatchObject({ offset: 300 });
+    expect(await reader.first(writer.cursor)).toBeUndefined();
+    const before = await reader.upTo({ epoch, offset: 400 }, 3);
+    expect(before.map(idOf)).toEqual([398, 399, 400].map((offset) => `${epoch}-${offset}`));
+    expect(await reader.upTo({ epoch, offset: 301 }, 100)).toHaveLength(2);
+    expect(await reader.upTo({ epoch, offset: 299 }, 100)).toEqual([]);
+  });
+
+  it('stops waiting for a Redis that is away when it is told to', async () => {
+    const proxy = await TcpProxy.start(redis);
+    const through = connectRedis(proxy.url);
+    stop.push(() => through.disconnect());
+    await through.ping();
+    await proxy.close();
+    const abort = new AbortController();
+    const read = new LogReader(through, keys, abort.signal).tail().catch((error: Error) => error);
+    abort.abort();
+    expect(await read).toBeInstanceOf(Error);
+  });
+
   it('follows the tail in order, while it is being written', async () => {
     const { seen } = follow(client);
     for (let i = 0; i < 50; i++) await append(40);

@@ -1,5 +1,5 @@
 import { type Cursor, compareCursors, formatCursor, tryParseCursor } from '@depthcast/protocol';
-import { duplicateClient, isReplyError, type RedisClient, retryReads } from './connect.ts';
+import { duplicateClient, isReplyError, type RedisClient, retryReads, unlessClosed } from './connect.ts';
 import { EntryDecoder, type LogEntry, LogGapError, type RawEntry } from './entries.ts';
 import type { PartitionKeys } from './keys.ts';
 import { readTip } from './tip.ts';
@@ -23,11 +23,14 @@ const SILENT_MS = 3_000;
 export class LogReader {
   readonly #client: RedisClient;
   readonly #keys: PartitionKeys;
+  readonly #signal: AbortSignal | undefined;
   readonly #decoder = new EntryDecoder();
 
-  constructor(client: RedisClient, keys: PartitionKeys) {
+  /** @param signal ends the waiting for a Redis that is away; what is being read then rejects. */
+  constructor(client: RedisClient, keys: PartitionKeys, signal?: AbortSignal) {
     this.#client = client;
     this.#keys = keys;
+    this.#signal = signal;
   }
 
   /**
@@ -37,19 +40,36 @@ export class LogReader {
    */
   async range(after: Cursor | undefined, countMax: number): Promise<LogEntry[]> {
     const start = after ? `(${formatCursor(after)}` : '-';
-    const raw = await retryReads(() => this.#client.xrangeBuffer(this.#keys.log, start, '+', 'COUNT', countMax));
-    return this.#decoder.decode(raw as RawEntry[], after);
+    return this.#decoder.decode(await this.#read(start, countMax), after);
+  }
+
+  /** The first entry held after a cursor, whether it follows or not; `undefined` when there is none. */
+  async first(after: Cursor | undefined): Promise<LogEntry | undefined> {
+    const start = after ? `(${formatCursor(after)}` : '-';
+    return this.#decoder.decode(await this.#read(start, 1), undefined)[0];
+  }
+
+  /** The newest entries held up to and with a cursor, at most `countMax`, in the log's order. */
+  async upTo(cursor: Cursor, countMax: number): Promise<LogEntry[]> {
+    const { log } = this.#keys;
+    const end = formatCursor(cursor);
+    const read = () => this.#client.xrevrangeBuffer(log, end, '-', 'COUNT', countMax);
+    const raw = (await retryReads(read, this.#signal)) as RawEntry[];
+    // One by one: they are what is held, whether or not each follows the one before.
+    return raw.reverse().map((entry) => this.#decoder.decode([entry], undefined)[0] as LogEntry);
   }
 
   /** The earliest entry still held. */
   async earliest(): Promise<Cursor | undefined> {
-    const [first] = await retryReads(() => this.#client.xrange(this.#keys.log, '-', '+', 'COUNT', 1));
+    const read = () => this.#client.xrange(this.#keys.log, '-', '+', 'COUNT', 1);
+    const [first] = await retryReads(read, this.#signal);
     return first && tryParseCursor(first[0]);
   }
 
   /** The last entry: resolve it once and follow from there; polling `$` would skip what comes between two polls. */
   async tail(): Promise<Cursor | undefined> {
-    const [last] = await retryReads(() => this.#client.xrevrange(this.#keys.log, '+', '-', 'COUNT', 1));
+    const read = () => this.#client.xrevrange(this.#keys.log, '+', '-', 'COUNT', 1);
+    const [last] = await retryReads(read, this.#signal);
     return last && tryParseCursor(last[0]);
   }
 
@@ -108,6 +128,11 @@ export class LogReader {
     }
   }
 
+  async #read(start: string, countMax: number): Promise<RawEntry[]> {
+    const read = () => this.#client.xrangeBuffer(this.#keys.log, start, '+', 'COUNT', countMax);
+    return (await retryReads(read, this.#signal)) as RawEntry[];
+  }
+
   /** After a quiet second: does the tip say that there is more? @throws LogGapError when the log is another one. */
   async #isBehind(cursor: Cursor, signal: AbortSignal): Promise<boolean> {
     const tip = await retryReads(() => readTip(this.#client, this.#keys), signal);
@@ -123,7 +148,7 @@ export class LogReader {
 class TailConnection {
   readonly #source: RedisClient;
   #client: RedisClient;
-  #closed = false;
+  readonly #closing = new AbortController();
 
   constructor(source: RedisClient) {
     this.#source = source;
@@ -132,7 +157,8 @@ class TailConnection {
 
   /** `undefined` after a second without entries. */
   async read(key: string, after: string, countMax: number): Promise<RawEntry[] | undefined> {
-    const reply = await this.#client.xreadBuffer('COUNT', countMax, 'BLOCK', BLOCK_MS, 'STREAMS', key, after);
+    const asked = this.#client.xreadBuffer('COUNT', countMax, 'BLOCK', BLOCK_MS, 'STREAMS', key, after);
+    const reply = await unlessClosed(asked, this.#closing.signal);
     return reply?.[0]?.[1] as unknown as RawEntry[] | undefined;
   }
 
@@ -142,8 +168,8 @@ class TailConnection {
   }
 
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
+    if (this.#closing.signal.aborted) return;
+    this.#closing.abort();
     this.#client.disconnect();
   }
 

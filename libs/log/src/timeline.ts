@@ -25,14 +25,14 @@ export class Timeline {
   }
 
   /** Walks from the tip back along `previous_tail` until an epoch's first entry is no longer held. */
-  static async load(client: RedisClient, keys: PartitionKeys): Promise<Timeline> {
-    const tip = await retryReads(() => readTip(client, keys));
+  static async load(client: RedisClient, keys: PartitionKeys, signal?: AbortSignal): Promise<Timeline> {
+    const tip = await retryReads(() => readTip(client, keys), signal);
     const spans: Span[] = [];
     let epoch = tip?.epoch;
     let ordinal = tip?.ordinal ?? 0;
     while (epoch !== undefined && spans.length < EPOCHS_MAX) {
       const id = `${epoch}-0`;
-      const [entry] = await retryReads(() => client.xrange(keys.log, id, id));
+      const [entry] = await retryReads(() => client.xrange(keys.log, id, id), signal);
       const fields = entry?.[1];
       const payload =
         fields?.[0] === 'epoch' ? (JSON.parse(fields[1] ?? '{}') as { previous_tail: string | null }) : undefined;

@@ -16,7 +16,7 @@ import { encodeAtCursor } from './snapshots.ts';
 import { pairs, readTip, type Tip, tipOf } from './tip.ts';
 
 const RETRY_MS_MAX = 500;
-/** Where Redis' clock is behind, two openings of which one was lost take the same epoch once in so many times. */
+/** Where the clocks are behind, two openings of which one was lost take the same epoch once in so many times. */
 const EPOCH_STEP_MAX = 100_000;
 const NOWHERE: Position = { epoch: 0, term: 0, offset: -1, crc: 0, inboxId: '0-0' };
 
@@ -95,6 +95,11 @@ export class LogWriter {
     return this.#repairs;
   }
 
+  /** A moment of `performance.now()` at which nobody had taken over: an append that was sent then has landed. */
+  get heldMs(): number {
+    return this.#appender.heldMs;
+  }
+
   /** CRC32 chained up to {@link cursor}. */
   get crc(): number {
     return this.#appender.position.crc;
@@ -128,10 +133,11 @@ export class LogWriter {
     await this.#appender.idle();
     const { term, epoch: previousEpoch } = this.#appender.position;
     const step = 1 + Math.floor(Math.random() * EPOCH_STEP_MAX);
+    const held = term === 0 ? ['', ''] : [term, previousEpoch];
     await this.#write(
       openEpoch,
       [keys.log, keys.tip, keys.snapshot],
-      [term === 0 ? '' : term, term === 0 ? '' : previousEpoch, writer, reason, inboxId, logicVersion, state, step],
+      [...held, writer, reason, inboxId, logicVersion, state, step, Date.now()],
       (tip) => tip.writer === writer && tip.epoch > previousEpoch && tip.offset === 0,
     );
     const tip = await this.#tip();
@@ -193,11 +199,12 @@ export class LogWriter {
     }
   }
 
-  /** Keeps at least the newest `lengthMax` entries and all that a recovery may need; drops what is older. */
+  /** Keeps at least the newest `lengthMax` entries, all that a recovery may need and all beyond the watermark. */
   async trim(lengthMax: number): Promise<number> {
     const { keys } = this.#options;
     const { term } = this.#appender.position;
-    const reply = await this.#write(trim, [keys.log, keys.tip, keys.snapshot], [term, lengthMax], () => false);
+    const trimKeys = [keys.log, keys.tip, keys.snapshot, keys.watermark];
+    const reply = await this.#write(trim, trimKeys, [term, lengthMax], () => false);
     return Number(reply[1]);
   }
 

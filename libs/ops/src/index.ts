@@ -1,10 +1,12 @@
 export { type Condition, Liveness, Readiness } from './conditions.ts';
 export { loadConfig, type Source } from './config.ts';
+export { withDebug } from './debug-level.ts';
 export { fatal, runMain } from './fatal.ts';
-export { createLogger } from './logger.ts';
-export { Metrics } from './metrics.ts';
+export { createLogger, type LogConfig, logSettings, openLogger } from './logger.ts';
+export { LatencyHistogram, Metrics } from './metrics.ts';
 export { NestLogger } from './nest-logger.ts';
 export { OpsModule, type OpsOptions } from './ops.module.ts';
+export { REQUEST_ID_HEADER } from './request-log.ts';
 export { type AppOptions, runApp, startApp } from './run-app.ts';
 export { isSecretName, maskSecrets } from './secrets.ts';
-export { type Addr, formatAddr, LOG_LEVELS, type LogLevel, settings, tryAddr } from './settings.ts';
+export { type Addr, formatAddr, isLoopback, LOG_LEVELS, type LogLevel, settings, tryAddr } from './settings.ts';

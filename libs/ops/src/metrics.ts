@@ -1,4 +1,4 @@
-import { collectDefaultMetrics, Registry } from 'prom-client';
+import { collectDefaultMetrics, Histogram, Registry } from 'prom-client';
 
 const EVENT_LOOP_PRECISION_MS = 10;
 
@@ -12,5 +12,28 @@ export class Metrics extends Registry {
     super();
     this.setDefaultLabels({ app });
     collectDefaultMetrics({ register: this, eventLoopMonitoringPrecision: EVENT_LOOP_PRECISION_MS });
+  }
+}
+
+const LATENCY_BUCKETS = [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 60];
+
+/** `depthcast_latency_seconds`, of one stage of the way from the venue to a client's socket: the same in every app. */
+export class LatencyHistogram {
+  readonly #histogram: Histogram<'stage'>;
+
+  constructor(registry: Metrics) {
+    this.#histogram = new Histogram({
+      name: 'depthcast_latency_seconds',
+      help: 'Time that a stage of the way from the venue to the sockets takes, of samples',
+      labelNames: ['stage'],
+      buckets: LATENCY_BUCKETS,
+      registers: [registry],
+    });
+  }
+
+  /** What to tell one stage's samples to; looked up beforehand, since labels would cost more than the sample. */
+  stage(stage: string): (seconds: number) => void {
+    const series = this.#histogram.labels({ stage });
+    return (seconds) => series.observe(seconds);
   }
 }

@@ -1,16 +1,18 @@
 import type { ServerOptions } from 'node:http';
+import type { SecureServerOptions } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import 'reflect-metadata';
 import { DepthcastError } from '@depthcast/protocol';
 import type { DynamicModule, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { FastifyServerOptions } from 'fastify';
+import type { FastifyInstance, FastifyServerOptions } from 'fastify';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import { loadConfig } from './config.ts';
 import { dieOfUnhandled, fatal } from './fatal.ts';
 import { NestLogger } from './nest-logger.ts';
+import { logRequests, requestIdOf } from './request-log.ts';
 import { type Addr, formatAddr, settings } from './settings.ts';
 
 export interface AppOptions {
@@ -19,8 +21,12 @@ export interface AppOptions {
   readonly module: Type<unknown> | DynamicModule;
   readonly addr: Addr;
   readonly logger: Logger;
-  /** Fastify's options; `http` inside goes to Node's server (`highWaterMark`, timeouts). */
-  readonly http?: FastifyServerOptions & { readonly http?: ServerOptions };
+  /** Fastify's options; `http` inside goes to Node's server (`highWaterMark`, timeouts), `https` to one with TLS. */
+  readonly http?: FastifyServerOptions & {
+    readonly http?: ServerOptions;
+    readonly http2?: boolean;
+    readonly https?: SecureServerOptions;
+  };
   /** What has to be done to the app before it listens: CORS, websocket adapter, plugins. */
   readonly configure?: (app: NestFastifyApplication) => void | Promise<void>;
 }
@@ -57,9 +63,8 @@ export async function runApp(options: AppOptions): Promise<NestFastifyApplicatio
  */
 export async function startApp(options: AppOptions): Promise<NestFastifyApplication> {
   const { name, logger, addr } = options;
-  const adapter = new FastifyAdapter({ trustProxy: false, ...options.http } as ConstructorParameters<
-    typeof FastifyAdapter
-  >[0]);
+  const server = { trustProxy: false, genReqId: requestIdOf, ...options.http };
+  const adapter = new FastifyAdapter(server as ConstructorParameters<typeof FastifyAdapter>[0]);
   const app = await NestFactory.create<NestFastifyApplication>(options.module, adapter, {
     logger: new NestLogger(logger),
     abortOnError: false,
@@ -68,6 +73,7 @@ export async function startApp(options: AppOptions): Promise<NestFastifyApplicat
     forceCloseConnections: true,
   });
   try {
+    logRequests(adapter.getInstance() as unknown as FastifyInstance, logger);
     await options.configure?.(app);
     await app.listen(addr.port, addr.host);
   } catch (error) {

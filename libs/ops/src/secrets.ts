@@ -1,10 +1,20 @@
 /** `scheme://user:password@`: the password may hold any character but those that end a URL's authority. */
 const URL_PASSWORD = /([a-z][a-z0-9+.-]*:\/\/[^\s:/?#@"]*):([^\s/"]*)@/gi;
 
-/** Replaces the password of every URL in the text: `redis://:***@host`. */
+/** A JSON Web Token: its header begins with `{"`, which is `eyJ` in Base64. */
+const TOKEN = /\beyJ[\w-]*\.[\w-]*(?:\.[\w-]*)*/g;
+const BEARER = /\b(bearer)(?: |%20|\+)+[^\s"',;]+/gi;
+const TICKET = /\b(ticket=)[^&\s"'#]+/gi;
+
+/** Replaces what nobody may read: passwords in URLs (`redis://:***@host`), tokens, and the tickets of streams. */
 export function maskSecrets(text: string): string {
-  // Most lines hold no URL at all: indexOf is cheaper than the pattern.
-  return text.indexOf('://') < 0 ? text : text.replace(URL_PASSWORD, '$1:***@');
+  // Most lines hold none of them: includes() is cheaper than the patterns.
+  let masked = text;
+  if (masked.includes('://')) masked = masked.replace(URL_PASSWORD, '$1:***@');
+  if (masked.includes('eyJ')) masked = masked.replace(TOKEN, '***');
+  if (masked.includes('earer')) masked = masked.replace(BEARER, '$1 ***');
+  if (masked.includes('ticket=')) masked = masked.replace(TICKET, '$1***');
+  return masked;
 }
 
 /** Whether a variable of this name is never shown at all. */

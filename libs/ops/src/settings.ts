@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 
 /** Where to listen. `port` 0 takes any free port. IPv6 hosts stand without their brackets. */
@@ -19,6 +20,7 @@ export interface IntegerRange {
 
 const PORT_MAX = 65_535;
 const ADDR = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:[\]/@]+)):(\d{1,5})$/;
+const PATH_CHARS_MAX = 4_096;
 const WHOLE_NUMBER = /^-?\d{1,15}$/;
 
 /**
@@ -64,6 +66,12 @@ export const settings = {
         : undefined,
     ),
 
+  /** A file or folder, whether it is there or not. */
+  path: (defaultText?: string) =>
+    piece(defaultText, 'the path of a file or folder', (text) =>
+      text !== '' && text.length <= PATH_CHARS_MAX && !text.includes('\0') ? text : undefined,
+    ),
+
   /** Words divided by commas; blanks around them and empty ones are dropped. */
   list: (defaultText?: string) =>
     piece(defaultText, 'words divided by commas', (text) => {
@@ -81,6 +89,11 @@ export function tryAddr(text: string): Addr | undefined {
   const port = Number(match?.[3]);
   const host = match?.[1] ?? match?.[2];
   return host === undefined || !(port <= PORT_MAX) ? undefined : { host, port };
+}
+
+/** Whether only this machine can reach it. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 }
 
 export function formatAddr(addr: Addr): string {

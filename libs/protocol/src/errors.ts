@@ -70,6 +70,28 @@ export const ERRORS = {
       'A venue sent a message that is malformed. It is counted and skipped; the book resyncs if it was part of its sequence.',
     remedy: 'None needed unless it repeats: then the venue has changed its format.',
   },
+  JOURNAL_STORE_UNUSABLE: {
+    exit: 2,
+    meaning:
+      "The journal's database is held by another process, damaged, or of another version. It was left untouched.",
+    remedy: 'Do what the message says: stop the other process, restore the file, or name another one.',
+  },
+  JOURNAL_DIVERGED: {
+    exit: 4,
+    meaning: 'The log holds other bytes under an id that the journal has stored already. Nothing was stored.',
+    remedy:
+      'Do not delete anything. One database belongs to one Redis: look whether REDIS_URL or the database is wrong.',
+  },
+  HISTORY_UNAVAILABLE: {
+    status: 503,
+    meaning: 'The journal, or its database, does not answer; or none belongs to this gateway.',
+    remedy: 'Come back after the time that Retry-After names; set JOURNAL_HTTP_URL where there is none.',
+  },
+  HISTORY_MISSING: {
+    status: 404,
+    meaning: 'The moment or the range that was asked for is older than what is kept, or was never recorded.',
+    remedy: 'GET /api/history/stats says what is kept.',
+  },
   DECIMAL_INVALID: {
     status: 400,
     meaning: 'A number is not written as a plain decimal.',
@@ -124,6 +146,67 @@ export const ERRORS = {
     status: 403,
     meaning: 'A page of an origin that may not place orders tried to place or cancel one.',
     remedy: 'Name the origin in CORS_ORIGIN of the gateways, if its pages may.',
+  },
+  TOKEN_MISSING: {
+    status: 401,
+    meaning: 'What was asked for belongs to somebody, and no token came with the request.',
+    remedy:
+      'Send the header Authorization: Bearer <token>; where none can be sent, a ticket of POST /api/stream/ticket.',
+  },
+  TOKEN_INVALID: {
+    status: 401,
+    meaning: 'A token is malformed, is not signed by a key that is trusted here, or is meant for somebody else.',
+    remedy: 'Get a new token from whoever issues them; the message says what is wrong with this one.',
+  },
+  TOKEN_EXPIRED: {
+    status: 401,
+    meaning: 'The time of a token is over. A stream that was opened with it ends then.',
+    remedy: 'Get a new token, and resume with the last id.',
+  },
+  TOKEN_REVOKED: {
+    status: 401,
+    meaning: 'A token has been revoked before its time was over.',
+    remedy: 'Get a new token from whoever issues them, if they still give you one.',
+  },
+  TICKET_INVALID: {
+    status: 401,
+    meaning: 'A ticket was used before, is older than 30 s, or never was one.',
+    remedy: 'POST /api/stream/ticket gives another; open the stream anew with it, and with last_id.',
+  },
+  FORBIDDEN: {
+    status: 403,
+    meaning: "The token is good, but what was asked for is another account's, or its subject can have no account here.",
+    remedy: 'Leave out the account parameter, or use a token of that account.',
+  },
+  AUTH_UNAVAILABLE: {
+    status: 503,
+    meaning: 'Whether a token or a ticket is good cannot be found out at the moment: Redis or the key server is away.',
+    remedy: 'Come back after the time that retry: or Retry-After names.',
+  },
+  TOO_MANY_CONNECTIONS: {
+    status: 429,
+    meaning: 'One address has as many streams open as it may have (SESSIONS_PER_IP_MAX).',
+    remedy: 'Close some, or put several subscriptions into one stream. Behind a proxy, set TRUST_PROXY.',
+  },
+  HEADERS_TOO_LARGE: {
+    status: 431,
+    meaning: 'The path and the headers of a request have more than 16 KiB.',
+    remedy: 'Send fewer or shorter ones.',
+  },
+  REQUEST_MALFORMED: {
+    status: 400,
+    meaning: 'What came is not HTTP.',
+    remedy: 'Send a request as RFC 9112 says.',
+  },
+  EVENT_UNKNOWN: {
+    status: 400,
+    meaning: 'A Socket.IO client sent an event that means nothing here.',
+    remedy: 'Send one of those that the message lists.',
+  },
+  EVENT_RATE_EXCEEDED: {
+    status: 429,
+    meaning: 'A Socket.IO client sends more events a second than it may; one that goes on is disconnected.',
+    remedy: 'Put several streams into one subscribe, and send less often.',
   },
   ORDER_UNKNOWN: {
     status: 404,

@@ -1,6 +1,8 @@
 export { L2Book } from '@depthcast/book';
 export { freePort } from '@depthcast/start';
 export * from './binance/index.ts';
+export { findPostgres, type PostgresSource } from './postgres/find-postgres.ts';
+export { startPostgres, TestPostgres, type TestPostgresOptions } from './postgres/postgres.ts';
 export { startRedis, TestRedis, type TestRedisOptions } from './redis/redis.ts';
 export { startRedisCluster, TestRedisCluster } from './redis/redis-cluster.ts';
 export { startRedisPair, TestRedisPair } from './redis/redis-pair.ts';

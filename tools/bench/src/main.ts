@@ -4,7 +4,12 @@ import { e2eLatency } from './benches/e2e-latency.ts';
 import { engineInbox } from './benches/engine-inbox.ts';
 import { engineMemory } from './benches/engine-memory.ts';
 import { engineRecovery } from './benches/engine-recovery.ts';
+import { gatewayDeepResume } from './benches/gateway-deep-resume.ts';
 import { gatewayFanout } from './benches/gateway-fanout.ts';
+import { gatewayReplay } from './benches/gateway-replay.ts';
+import { gatewaySocketIo } from './benches/gateway-socketio.ts';
+import { history } from './benches/history.ts';
+import { journalDuckdb, journalPostgres } from './benches/journal-stores.ts';
 import { logAppend } from './benches/log-append.ts';
 import { logTail } from './benches/log-tail.ts';
 import { Children } from './children.ts';
@@ -22,11 +27,17 @@ const BENCHES: readonly Bench[] = [
   engineInbox,
   engineRecovery,
   engineMemory,
+  journalDuckdb,
+  journalPostgres,
+  history,
   gatewayFanout,
+  gatewaySocketIo,
+  gatewayReplay,
+  gatewayDeepResume,
   e2eLatency,
 ];
-const BENCH_MS_MAX = 120_000;
-const RUN_MS_MAX = 240_000;
+const BENCH_MS_MAX = 240_000;
+const RUN_MS_MAX = 720_000;
 
 /** Progress and remarks; stdout is for the result alone. */
 function say(text: string): void {

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import type { Running } from './supervised.ts';
 
-const PROJECTS = ['apps/ingest', 'apps/engine', 'apps/gateway'];
+const PROJECTS = ['apps/ingest', 'apps/engine', 'apps/journal', 'apps/gateway'];
 
 /** Compiles the apps and what they use; only what has changed. Resolves to whether it went well. */
 export async function build(root: string, onOutput: (text: string) => void): Promise<boolean> {

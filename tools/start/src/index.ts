@@ -1,3 +1,4 @@
+export { type CertFiles, makeCerts } from './certs.ts';
 export { findOnPath } from './commands.ts';
 export { StartError, type StartErrorCode } from './errors.ts';
 export {

@@ -17,7 +17,7 @@ function callerFolder(): string {
 }
 
 async function main(): Promise<void> {
-  const options = parseOptions(process.argv.slice(2), callerFolder());
+  const options = parseOptions(process.argv.slice(2), callerFolder(), process.env);
   if (options === 'help') {
     console.log(HELP);
     return;

@@ -27,6 +27,13 @@ describe('the options of npm start', () => {
     });
   });
 
+  it('take the port of WEB_PORT where they name none, and name it when it is wrong', () => {
+    expect(parseOptions([], dir, { WEB_PORT: '5000' })).toMatchObject({ port: 5_000 });
+    expect(parseOptions(['--port', '9000'], dir, { WEB_PORT: '5000' })).toMatchObject({ port: 9_000 });
+    expect(parseOptions([], dir, { WEB_PORT: '' })).toMatchObject({ port: 8_081 });
+    expect(() => parseOptions([], dir, { WEB_PORT: '65535' })).toThrow('WEB_PORT: got "65535", takes a whole number');
+  });
+
   it('are read as given', () => {
     const options = parse(
       '--gateways',
@@ -48,7 +55,7 @@ describe('the options of npm start', () => {
     expect(parse('-h')).toBe('help');
   });
 
-  it('take a replay as a source or as npm run replay gives it, relative to the caller', () => {
+  it('take a replay as a source or as a flag, relative to the caller', () => {
     const source = { kind: 'replay', file: join(dir, 'capture.gz') };
     expect(parse('--source', 'replay:capture.gz', '--speed', '2.5')).toMatchObject({ source, speed: 2.5 });
     expect(parse('--replay', 'capture.gz')).toMatchObject({ source, speed: 1 });

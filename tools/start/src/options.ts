@@ -1,7 +1,9 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import type { Env } from './commands.ts';
 import { StartError } from './errors.ts';
+import { PORT_MAX } from './ports.ts';
 
 export type Source =
   | { readonly kind: 'simulator' }
@@ -25,19 +27,18 @@ export interface StartOptions {
 export const GATEWAYS_MAX = 16;
 const SPEED_MAX = 100_000;
 const SYMBOLS_MAX = 1_000;
-const PORT_MAX = 65_535;
 /** The options that take a value. */
 const VALUED: ReadonlySet<string> = new Set(['--gateways', '--port', '--source', '--speed', '--symbols']);
 const SYMBOL = /^[A-Z0-9][A-Z0-9._-]{0,31}$/;
 
-export const HELP = `Depthcast: finds a Redis and runs ingest, engine and gateways as separate processes.
+export const HELP = `Depthcast: finds a Redis and runs ingest, engine, journal and gateways as separate processes.
 
   npm start -- [options]
   npm run dev -- [options]            the same, built and restarted on every change
-  npm run replay -- FILE [options]    the same, from a recorded capture
+  npm start -- --replay FILE          the same, from a recorded capture
 
   --gateways N        how many gateways, 1 to ${GATEWAYS_MAX} (2)
-  --port P            the first gateway's port; gateway k listens on P + k - 1 (8081)
+  --port P            the first gateway's port; gateway k listens on P + k - 1 (WEB_PORT, else 8081)
   --source SOURCE     simulator, binance, or replay:FILE (simulator)
   --speed N|max       how fast a replay runs: 1 as recorded, 10 ten times as fast (1)
   --symbols A,B       which symbols (the source's own choice)
@@ -47,20 +48,22 @@ export const HELP = `Depthcast: finds a Redis and runs ingest, engine and gatewa
 
 Redis is found in this order: REDIS_URL; redis-server or valkey-server on PATH; a Docker engine; on Debian and Ubuntu
 the package, unpacked into a cache folder. State is kept under .depthcast/. Other settings of the apps are taken from
-the environment: SIMULATOR_RATE, LOG_LEVEL and so on.`;
+the environment: SIMULATOR_RATE, LOG_LEVEL and so on. The journal stores the history in a file beside that state, or
+in JOURNAL_DB_URL (postgres://…), which --fresh leaves alone; CACHE_ENABLED=false runs none.`;
 
 /**
  * Reads the command line.
  *
  * @param cwd what a replay's FILE is relative to.
+ * @param env says the port where the options do not: WEB_PORT (BBO seed).
  * @returns 'help' when that was asked for.
  * @throws StartError `CONFIG_INVALID` naming the option, what came and what is allowed.
  */
-export function parseOptions(argv: readonly string[], cwd: string): StartOptions | 'help' {
+export function parseOptions(argv: readonly string[], cwd: string, env: Env = {}): StartOptions | 'help' {
   const { values, positionals } = parse(argv);
   if (values.help) return 'help';
 
-  // `npm run replay -- FILE` and `npm run replay -- --speed max FILE` both give FILE as a word of its own.
+  // `--replay FILE` and `--replay --speed max FILE` both give FILE as a word of its own.
   const replay = values.replay === true;
   if (replay && values.source !== undefined) throw bad('--source', values.source, 'nothing beside --replay');
   if (replay && positionals.length !== 1) throw bad('--replay', positionals.join(' '), 'one FILE, a recorded capture');
@@ -78,7 +81,7 @@ export function parseOptions(argv: readonly string[], cwd: string): StartOptions
     source,
     speed,
     symbols: values.symbols === undefined ? undefined : parseSymbols(values.symbols),
-    port: wholeNumber('--port', values.port ?? '8081', 1, PORT_MAX - gateways + 1),
+    port: parsePort(values.port, env.WEB_PORT, PORT_MAX - gateways + 1),
     fresh: values.fresh === true,
     watch: values.watch === true,
     jsonLogs: values['json-logs'] === true,
@@ -147,6 +150,11 @@ function parseSource(text: string, cwd: string): Source {
     });
   }
   return { kind: 'replay', file };
+}
+
+function parsePort(option: string | undefined, variable: string | undefined, max: number): number {
+  if (option === undefined && variable) return wholeNumber('WEB_PORT', variable.trim(), 1, max);
+  return wholeNumber('--port', option ?? '8081', 1, max);
 }
 
 function parseSpeed(text: string): number | 'max' {

@@ -1,9 +1,18 @@
 import { type AddressInfo, createServer } from 'node:net';
 import { StartError } from './errors.ts';
 
+export const PORT_MAX = 65_535;
+
 /** A port of loopback that nobody listens on at this moment. */
 export function freePort(): Promise<number> {
   return listenOnce(0);
+}
+
+export async function isFree(port: number): Promise<boolean> {
+  return listenOnce(port).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** @throws StartError `PORT_IN_USE` naming every port that somebody listens on. */

@@ -1,6 +1,15 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Redis } from 'ioredis';
@@ -18,7 +27,8 @@ const REPO = new URL('../../..', import.meta.url).pathname;
 const APP = (body: string) => `
   import { connect } from 'node:net';
   console.log(JSON.stringify({ level: 'info', time: new Date().toISOString(), msg: 'up', pid: process.pid, args: process.argv.slice(2),
-    source: process.env.SOURCE, symbols: process.env.SYMBOLS, redis: process.env.REDIS_URL, stdin: process.env.STOP_ON_STDIN_END }));
+    source: process.env.SOURCE, symbols: process.env.SYMBOLS, redis: process.env.REDIS_URL, stdin: process.env.STOP_ON_STDIN_END,
+    journal: process.env.JOURNAL_HTTP_URL, file: process.env.JOURNAL_FILE, database: process.env.JOURNAL_DB_URL }));
   const stop = () => {
     const socket = connect(Number(new URL(process.env.REDIS_URL).port), '127.0.0.1', () => { console.log('Redis is still there'); process.exit(0); });
     socket.on('error', () => { console.log('Redis is gone already'); process.exit(0); });
@@ -27,7 +37,7 @@ const APP = (body: string) => `
   process.stdin.on('end', () => process.exit(0)).resume();
   ${body}
 `;
-const GATEWAY = APP(`
+const SERVER = APP(`
   import { createServer } from 'node:http';
   createServer((_, response) => response.end('{}')).listen(Number(process.argv.at(-1).split(':')[1]), '127.0.0.1');
 `);
@@ -48,9 +58,11 @@ describe('npm start', () => {
     root = mkdtempSync(join(tmpdir(), 'depthcast-start-'));
     mkdirSync(join(root, 'node_modules/.bin'), { recursive: true });
     writeFileSync(join(root, 'node_modules/.bin/tsc'), 'console.log("compiled", process.argv.slice(2).join(" "))');
-    for (const app of ['ingest', 'engine', 'gateway']) mkdirSync(join(root, 'apps', app, 'dist'), { recursive: true });
+    for (const app of ['ingest', 'engine', 'journal', 'gateway'])
+      mkdirSync(join(root, 'apps', app, 'dist'), { recursive: true });
     writeFileSync(join(root, 'package.json'), '{"type":"module"}');
-    put('gateway', GATEWAY);
+    put('gateway', SERVER);
+    put('journal', SERVER);
     put('engine', APP(''));
     put('ingest', APP(''));
     // Whatever Redis this machine has, as the only one on PATH.
@@ -96,7 +108,7 @@ describe('npm start', () => {
   it('builds, runs every app on a Redis of its own, welcomes, and stops Redis last', async () => {
     const port = await make('--symbols', 'BTCUSD');
     await stack.start();
-    expect(text).toContain('compiled -b apps/ingest apps/engine apps/gateway');
+    expect(text).toContain('compiled -b apps/ingest apps/engine apps/journal apps/gateway');
     expect(text).toMatch(/start {6}│ Redis: Redis \d/);
     expect(text).toContain(`curl -N 'http://127.0.0.1:${port}/stream?streams=BTCUSD:MBP:10'`);
     expect(text).toMatch(
@@ -107,9 +119,101 @@ describe('npm start', () => {
     });
 
     await stack.stop();
-    expect(text.match(/Redis is still there/g)).toHaveLength(3);
+    expect(text.match(/Redis is still there/g)).toHaveLength(4);
     expect(text).not.toContain('Redis is gone already');
     await expect(fetch(`http://127.0.0.1:${port}/ready`)).rejects.toThrow();
+  });
+
+  it('runs a journal, whose file is of the state that it keeps, and tells gateways where it is', async () => {
+    const port = await make();
+    await stack.start();
+    const [, url] = /journal {4}│ .*args=\["--addr","(127\.0\.0\.1:\d+)"\]/.exec(text) ?? [];
+    expect(url).toBeDefined();
+    expect(text).toMatch(new RegExp(`gateway-1 {2}│ .* journal=http://${url}`));
+    expect(text).toMatch(new RegExp(`journal {4}│ .* file=${root}/.depthcast/redis/journal.duckdb`));
+    expect(text).toContain(`curl 'http://127.0.0.1:${port}/api/history/updates?symbol=BTCUSD&limit=5'`);
+    await stack.stop();
+
+    const file = join(root, '.depthcast/redis/journal.duckdb');
+    writeFileSync(file, 'the past');
+    await make();
+    await stack.start();
+    await stack.stop();
+    expect(existsSync(file)).toBe(true);
+    await make('--fresh');
+    await stack.start();
+    expect(existsSync(file)).toBe(false);
+  });
+
+  it('runs a journal on the database that it is told of', async () => {
+    env = { ...env, JOURNAL_DB_URL: 'postgres://127.0.0.1:1/history' };
+    await make();
+    await stack.start();
+    expect(text).toMatch(/journal {4}│ .* database=postgres:\/\/127\.0\.0\.1:1\/history/);
+    expect(text).not.toContain('journal.duckdb');
+  });
+
+  it('runs none with CACHE_ENABLED=false, and lets the engine trim what one had held', async () => {
+    await make();
+    await stack.start();
+    const redis = () => new Redis(/redis=(redis:\S+)/.exec(text)?.[1] as string);
+    const before = redis();
+    await before.set('depthcast:{0}:watermark', '1-1');
+    before.disconnect();
+    await stack.stop();
+
+    env = { ...env, CACHE_ENABLED: 'false' };
+    text = '';
+    await make();
+    await stack.start();
+    expect(text).toContain('Depthcast is up');
+    expect(text).not.toMatch(/journal {4}│|journal=|api\/history/);
+    const after = redis();
+    expect(await after.exists('depthcast:{0}:watermark')).toBe(0);
+    after.disconnect();
+  });
+
+  it('leaves the log of a Redis of the user to a journal of the user, and says so', async () => {
+    const theirRedis = await runTheirs(await freePort());
+    const client = new Redis(theirRedis.port);
+    await client.set('depthcast:{0}:watermark', '1-1');
+    env = { ...env, REDIS_URL: theirRedis.url, CACHE_ENABLED: '0' };
+    await make();
+    await stack.start();
+    expect(text).toContain('start      │ a journal has stored this log, and none runs here');
+    expect(await client.get('depthcast:{0}:watermark')).toBe('1-1');
+    client.disconnect();
+  });
+
+  it('deletes the history of a Redis of the user with --fresh, and no other', async () => {
+    const theirRedis = await runTheirs(await freePort());
+    const own = join(root, '.depthcast/journal', `127.0.0.1_${theirRedis.port}`, 'journal.duckdb');
+    const other = join(root, '.depthcast/journal/127.0.0.1_6379/journal.duckdb');
+    for (const file of [own, other]) {
+      mkdirSync(dirname(file), { recursive: true });
+      writeFileSync(file, 'the past');
+    }
+    env = { ...env, REDIS_URL: theirRedis.url };
+    await make();
+    await stack.start();
+    await stack.stop();
+    expect(text).toContain(`file=${own}`);
+    expect(existsSync(own)).toBe(true);
+    await make('--fresh');
+    await stack.start();
+    expect([existsSync(own), existsSync(other)]).toEqual([false, true]);
+  });
+
+  it('ends when the journal says that its database is beyond use', async () => {
+    put('journal', APP('process.exit(2);'));
+    await make();
+    const started = stack.start();
+    const deadline = Date.now() + 5_000;
+    while (onEnd.mock.calls.length === 0 && Date.now() < deadline)
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(onEnd).toHaveBeenCalledWith(2);
+    await stack.stop();
+    await started;
   });
 
   it('restarts what crashes', async () => {
@@ -149,6 +253,16 @@ describe('npm start', () => {
     await expect(stack.start()).rejects.toThrow('the build failed');
     expect(text).toContain('error TS2322');
     expect(text).not.toContain('Redis');
+  });
+
+  it('refuses a CACHE_ENABLED that is none before it builds', async () => {
+    env = { ...env, CACHE_ENABLED: 'maybe' };
+    await make();
+    await expect(stack.start()).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: 'CACHE_ENABLED: got "maybe", takes true or false',
+    });
+    expect(text).toBe('');
   });
 
   it('refuses a REDIS_URL that is none before it builds', async () => {

@@ -5,9 +5,11 @@ import { build, buildOnChange } from './build.ts';
 import type { Env } from './commands.ts';
 import { EXIT_CONFIG, StartError } from './errors.ts';
 import { findRedis, type RedisSource } from './find-redis.ts';
+import { gatewayPlace } from './gateway-place.ts';
+import { deleteFile, folderForTheirs, journalEnv, runsJournal } from './journal-place.ts';
 import type { StartOptions } from './options.ts';
-import { requireFreePorts } from './ports.ts';
-import { deleteKeys, hasKeys } from './redis-keys.ts';
+import { freePort, isFree, PORT_MAX, requireFreePorts } from './ports.ts';
+import { deleteKeys, hasKeys, hasWatermark, releaseLog } from './redis-keys.ts';
 import { requireRedisUrl } from './redis-url.ts';
 import { type RunningRedis, runRedis } from './run-redis.ts';
 import type { Screen } from './screen.ts';
@@ -22,6 +24,10 @@ const APP_GRACE_MS = 10_000;
 /** Below APP_GRACE_MS, so that an app which hangs can still say so itself. */
 const APP_SHUTDOWN_MS = 8_000;
 const REDIS_GRACE_MS = 20_000;
+/** Without its database a journal is not ready; all but the history works, so nobody waits longer for that. */
+const JOURNAL_WAIT_MS = 10_000;
+/** From the first gateway's port to the journal's: 8090 by default, where `npm run verify` and `export` look for it. */
+const JOURNAL_PORT_OFFSET = 9;
 
 interface AppSpec {
   /** What its lines are prefixed with. */
@@ -29,6 +35,15 @@ interface AppSpec {
   /** Its folder under apps/. */
   readonly app: string;
   readonly args: readonly string[];
+  /** Over that which all apps are given. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** What the apps meet in. */
+interface State {
+  readonly redisUrl: string;
+  /** Where the journal keeps its file. */
+  readonly journalFolder: string;
 }
 
 /** Everything one `npm start` runs: a Redis of its own unless there is one, and the apps. */
@@ -66,18 +81,26 @@ export class Stack {
    */
   async start(): Promise<void> {
     if (this.#env.REDIS_URL) requireRedisUrl(this.#env.REDIS_URL);
+    const journal = runsJournal(this.#env);
     await requireFreePorts(this.ports.map((port, k) => ({ name: `gateway-${k + 1}`, port })));
     this.#say('building');
     if (!(await build(this.#root, (text) => this.#screen.text(text)))) {
       throw new Error('the build failed: see above');
     }
     if (this.#stopping.signal.aborted) return;
-    const redisUrl = await this.#provideRedis();
+    const state = await this.#provideRedis();
     if (this.#stopping.signal.aborted) return;
-    this.#startApps(redisUrl);
+    const journalPort = journal ? await this.#journalPort() : undefined;
+    if (!journal) await this.#withoutJournal(state);
+    this.#startApps(state, journalPort);
     if (this.#options.watch) this.#watch();
-    if (await allReady(this.ports, (text) => this.#say(text), this.#stopping.signal)) {
-      this.#screen.text(await welcome(this.ports));
+    const say = (text: string) => this.#say(text);
+    const place = gatewayPlace(this.#env);
+    if (!(await allReady(this.ports.map(place.originOf), say, this.#stopping.signal))) return;
+    const patience = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(JOURNAL_WAIT_MS)]);
+    const history = journalPort !== undefined && (await allReady([`http://127.0.0.1:${journalPort}`], say, patience));
+    if (!this.#stopping.signal.aborted) {
+      this.#screen.text(await welcome(place, this.ports, history ? journalPort : undefined));
     }
   }
 
@@ -103,30 +126,48 @@ export class Stack {
     this.#screen.say('start', message);
   }
 
-  async #provideRedis(): Promise<string> {
+  /** Nobody has to know it; so another than the usual one is as good. */
+  async #journalPort(): Promise<number> {
+    const usual = this.#options.port + JOURNAL_PORT_OFFSET;
+    const taken = usual > PORT_MAX || this.ports.includes(usual) || !(await isFree(usual));
+    return taken ? freePort() : usual;
+  }
+
+  async #provideRedis(): Promise<State> {
     const source = await findRedis({ env: this.#env, onProgress: (message) => this.#say(message) });
     this.#say(`Redis: ${source.description}`);
     return source.kind === 'url' ? this.#useTheirs(source.url) : this.#runOwn(source);
   }
 
-  async #useTheirs(url: string): Promise<string> {
+  async #useTheirs(url: string): Promise<State> {
     const { signal } = this.#stopping;
+    const replay = this.#options.source.kind === 'replay';
+    const state = { redisUrl: url, journalFolder: folderForTheirs(this.#root, url, replay) };
     await waitForRedis(url, (message) => this.#say(message), signal);
     if (!signal.aborted) await requireNoEngine(url, signal);
-    if (signal.aborted) return url;
+    if (signal.aborted) return state;
     if (this.#options.fresh) {
       this.#say(`deleted ${await deleteKeys(url)} keys of Depthcast`);
-    } else if (this.#options.source.kind === 'replay' && (await hasKeys(url))) {
+    } else if (replay && (await hasKeys(url))) {
       throw new StartError(
         'CONFIG_INVALID',
         'the Redis of REDIS_URL holds a log already, and a replay would mix recorded time with it: unset REDIS_URL, or ' +
           'delete that log with --fresh',
       );
     }
-    return url;
+    if (this.#options.fresh || replay) deleteFile(state.journalFolder);
+    return state;
   }
 
-  async #runOwn(source: Exclude<RedisSource, { kind: 'url' }>): Promise<string> {
+  /** A journal that ran here before holds the log until it comes back, which it does not: memory would fill up. */
+  async #withoutJournal({ redisUrl }: State): Promise<void> {
+    if (this.#redis) await releaseLog(redisUrl);
+    else if (!this.#env.JOURNAL_HTTP_URL && (await hasWatermark(redisUrl))) {
+      this.#say('a journal has stored this log, and none runs here: if that is for good, DEL depthcast:{0}:watermark');
+    }
+  }
+
+  async #runOwn(source: Exclude<RedisSource, { kind: 'url' }>): Promise<State> {
     const replay = this.#options.source.kind === 'replay';
     // Recorded and live time must never meet in one log: a replay has a state of its own, empty each time.
     const dir = join(this.#root, '.depthcast', replay ? 'replay' : 'redis');
@@ -144,7 +185,8 @@ export class Stack {
     await recordOwner(dir, first.port);
     const mixed = noteSource(dir, this.#options);
     if (mixed) this.#say(mixed);
-    if (signal.aborted) return first.url;
+    const state = { redisUrl: first.url, journalFolder: dir };
+    if (signal.aborted) return state;
 
     let running: typeof first | undefined = first;
     this.#redis = this.#supervise('redis', async () => {
@@ -154,17 +196,27 @@ export class Stack {
       return redis;
     });
     this.#redis.start();
-    return first.url;
+    return state;
   }
 
-  #startApps(redisUrl: string): void {
-    const env = { ...this.#env, ...appEnv(this.#options, redisUrl) };
+  #startApps({ redisUrl, journalFolder }: State, journalPort: number | undefined): void {
+    const address = `127.0.0.1:${journalPort}`;
+    const journal = {
+      name: 'journal',
+      app: 'journal',
+      args: ['--addr', address],
+      env: journalEnv(journalFolder, this.#env),
+    };
+    const known = journalPort === undefined ? {} : { JOURNAL_HTTP_URL: `http://${address}` };
+    const env = { ...this.#env, ...appEnv(this.#options, redisUrl), ...known };
+    const { host } = gatewayPlace(this.#env);
     const specs: AppSpec[] = [
       { name: 'engine', app: 'engine', args: [] },
+      ...(journalPort === undefined ? [] : [journal]),
       ...this.ports.map((port, k) => ({
         name: `gateway-${k + 1}`,
         app: 'gateway',
-        args: ['--addr', `127.0.0.1:${port}`],
+        args: ['--addr', `${host}:${port}`],
       })),
       { name: 'ingest', app: 'ingest', args: [] },
     ];
@@ -174,7 +226,7 @@ export class Stack {
           cwd: this.#root,
           main: join(this.#root, 'apps', spec.app, 'dist', 'main.js'),
           args: spec.args,
-          env,
+          env: { ...env, ...spec.env },
           onLine: (line) => this.#screen.line(spec.name, line),
         });
       const process = this.#supervise(spec.name, run, (code) => judgeApp(spec.app, code, this.#options));
@@ -188,7 +240,7 @@ export class Stack {
     this.#compiler = this.#supervise('tsc', compiler);
     this.#compiler.start();
     this.#watchers.push(
-      ...watchBuilds(this.#root, ['engine', 'ingest', 'gateway'], (app) => {
+      ...watchBuilds(this.#root, ['engine', 'ingest', 'gateway', 'journal'], (app) => {
         for (const [spec, process] of this.#apps) if (spec.app === app) process.restart();
       }),
     );

@@ -1,11 +1,11 @@
 import { Controller, Delete, Get, Inject, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { accountOf } from '../auth/request-identity.ts';
 import type { GatewayConfig } from '../config.ts';
 import { checkOrigin } from '../transports/cors.ts';
 import { CONFIG } from '../transports/info.controller.ts';
 import { type Query, refuseArrayForms } from '../transports/query.ts';
 import { AccountDesk } from './account-desk.ts';
-import { accountOf } from './account-of.ts';
 import { bodyOf } from './order-body.ts';
 import { type Answer, OrderIntake, type Patience } from './order-intake.ts';
 import { ORDER_PARAMETERS, ordersWanted, waitMsOf, wantsAck } from './order-params.ts';
@@ -30,8 +30,7 @@ export class OrdersController {
   @Post('orders')
   async place(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     checkOrigin(this.#origins, request.headers);
-    const query = queryOf(request);
-    const account = accountOf(query);
+    const { account, query } = askedBy(request);
     const waitMs = waitMsOf(query);
     const patience = wantsAck(query) ? patienceOf(reply, waitMs) : undefined;
     answer(reply, await this.#intake.place(account, bodyOf(request), patience));
@@ -40,39 +39,40 @@ export class OrdersController {
   @Delete('orders/:client_order_id')
   async cancel(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     checkOrigin(this.#origins, request.headers);
-    const query = queryOf(request);
+    const { account, query } = askedBy(request);
     const patience = patienceOf(reply, waitMsOf(query));
-    answer(reply, await this.#intake.cancel(accountOf(query), idOf(request), patience));
+    answer(reply, await this.#intake.cancel(account, idOf(request), patience));
   }
 
   @Get('orders')
   orders(@Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
-    const query = queryOf(request);
-    const payloads = this.#accounts.orders(accountOf(query), ordersWanted(query));
+    const { account, query } = askedBy(request);
+    const payloads = this.#accounts.orders(account, ordersWanted(query));
     answer(reply, { status: 200, body: `{"orders":[${payloads.join(',')}]}` });
   }
 
   @Get('orders/:client_order_id')
   order(@Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
-    answer(reply, { status: 200, body: this.#accounts.order(accountOf(queryOf(request)), idOf(request)) });
+    answer(reply, { status: 200, body: this.#accounts.order(askedBy(request).account, idOf(request)) });
   }
 
   @Get('account')
   async account(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    answer(reply, { status: 200, body: await this.#accounts.balances(accountOf(queryOf(request))) });
+    answer(reply, { status: 200, body: await this.#accounts.balances(askedBy(request).account) });
   }
 
   @Get('positions')
   positions(@Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
-    const payloads = this.#accounts.positions(accountOf(queryOf(request)));
+    const payloads = this.#accounts.positions(askedBy(request).account);
     answer(reply, { status: 200, body: `{"positions":[${payloads.join(',')}]}` });
   }
 }
 
-function queryOf(request: FastifyRequest): Query {
+/** What is wanted, and whose it is. */
+function askedBy(request: FastifyRequest): { readonly account: string; readonly query: Query } {
   const query = request.query as Query;
   refuseArrayForms(query, ORDER_PARAMETERS);
-  return query;
+  return { account: accountOf(request), query };
 }
 
 function idOf(request: FastifyRequest): string {

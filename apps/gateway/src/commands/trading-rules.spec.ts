@@ -1,6 +1,6 @@
+import type { SymbolDefinition } from '@depthcast/book';
 import type { DepthcastError } from '@depthcast/protocol';
 import { describe, expect, it } from '@jest/globals';
-import type { SymbolDefinition } from '../views/symbol-definition.ts';
 import type { OrderRequest } from './order-request.ts';
 import { checkRules } from './trading-rules.ts';
 

@@ -56,7 +56,7 @@ describe('sessions that differ in their accounts alone', () => {
     const format = fc.record({
       ids: fc.constantFrom('cursor' as const, 'int' as const),
       chain: fc.boolean(),
-      chunked: fc.constant(false),
+      framing: fc.constant('plain' as const),
     });
     await fc.assert(
       fc.asyncProperty(format, fc.array(batch, { minLength: 1, maxLength: 8 }), async (wanted, batches) => {
@@ -95,7 +95,7 @@ describe('sessions that differ in their accounts alone', () => {
   it('share one encoding of what has nothing private of them', async () => {
     stage = new Stage();
     stage.append('market:A');
-    const plain = { ids: 'cursor', chain: false, chunked: true } as const;
+    const plain = { ids: 'cursor', chain: false, framing: 'chunks' } as const;
     const written = new Map<string, Buffer[]>();
     for (let i = 0; i < 50; i++) {
       const account = `user-${i}`;

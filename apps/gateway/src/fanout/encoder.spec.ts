@@ -1,9 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { dechunk, type Frame, parseFrames } from '../testing/memory-sink.ts';
+import { dechunk, type Frame, frameOfPacket, parseFrames } from '../testing/memory-sink.ts';
 import { type ChainLink, Encoder } from './encoder.ts';
 import { Filter } from './filter.ts';
 import type { Format } from './format.ts';
+import { packetsIn } from './packets.ts';
 import { TopicTable } from './topics.ts';
 import { Window } from './window.ts';
 
@@ -29,7 +30,7 @@ function fill(list: readonly Row[], segmentBytes = 300): { window: Window; topic
   return { window, topics };
 }
 
-const plain: Format = { ids: 'cursor', chain: false, chunked: true };
+const plain: Format = { ids: 'cursor', chain: false, framing: 'chunks' };
 
 describe('the encoder', () => {
   it('writes one chunk of frames, byte for byte', () => {
@@ -51,25 +52,42 @@ describe('the encoder', () => {
     const formats = fc.record({
       ids: fc.constantFrom('cursor' as const, 'int' as const),
       chain: fc.boolean(),
-      chunked: fc.boolean(),
+      framing: fc.constantFrom('chunks' as const, 'plain' as const, 'packets' as const),
     });
     fc.assert(
-      fc.property(rows, filters, formats, fc.array(fc.nat(60)), (list, wanted, format, cuts) => {
+      fc.property(rows, filters, formats, fc.array(fc.nat(60)), (given, wanted, format, cuts) => {
+        let list = given;
+        const { framing } = format;
+        if (framing === 'packets') list = list.map(({ topic, payload }) => ({ topic, payload: `{"of":${payload}}` }));
         const { window, topics } = fill(list);
         const filter = new Filter(topics, wanted.types, wanted.symbols);
         const encoder = new Encoder();
         const points = [...new Set([0, ...cuts.filter((cut) => cut < list.length), list.length])].sort((a, b) => a - b);
         let prev: ChainLink | undefined;
-        let text = '';
+        const parts: Buffer[] = [];
         for (let i = 0; i + 1 < points.length; i++) {
           const [from, to] = [points[i] as number, points[i + 1] as number];
           const encoded = encoder.encode(window, from, to, filter, format, prev);
-          if (encoded.bytes) text += format.chunked ? dechunk(encoded.bytes) : encoded.bytes.toString();
+          if (encoded.bytes) parts.push(encoded.bytes);
           if (encoded.last) prev = { cursor: encoded.last, ordinal: encoded.lastOrdinal };
         }
-        expect(parseFrames(text)).toEqual(expected(list, wanted, format));
+        const bytes = Buffer.concat(parts);
+        const text = framing === 'chunks' ? dechunk(bytes) : bytes.toString();
+        const frames = framing === 'packets' ? packetsIn(bytes).map(frameOfPacket) : parseFrames(text);
+        expect(frames).toEqual(expected(list, wanted, format));
       }),
     );
+  });
+
+  it('gives what is no object as it is, and an empty one its cursor', () => {
+    const { window, topics } = fill(['{}', '[]', '"}x"', '7'].map((payload) => ({ topic: 'clock', payload })));
+    const { bytes } = new Encoder().encode(window, 0, 4, new Filter(topics), { ...plain, framing: 'packets' });
+    expect(packetsIn(bytes as Buffer)).toEqual([
+      `42["clock",{"cursor":"${EPOCH}-0"}]`,
+      '42["clock",[]]',
+      '42["clock","}x"]',
+      '42["clock",7]',
+    ]);
   });
 
   it('gives nothing at all where nothing matches', () => {

@@ -1,6 +1,7 @@
 import { type Cursor, formatIntegerCursor } from '@depthcast/protocol';
 import type { Filter } from './filter.ts';
 import { type Format, formatId } from './format.ts';
+import { FRAME_HEAD_BYTES_MAX, writeFrameHead } from './packets.ts';
 import type { Segment } from './segment.ts';
 import { PRIVATE_TOPIC_ID } from './topics.ts';
 import type { Window } from './window.ts';
@@ -24,7 +25,10 @@ export interface ChainLink {
 const NOTHING: Encoded = { bytes: undefined, frames: 0, last: undefined, lastOrdinal: 0 };
 /** Room for `<hex length>\r\n`, written last, when the length is known. */
 const CHUNK_HEAD_BYTES = 12;
+const LINE_END = '\r\n';
 const SCRATCH_BYTES = 256 << 10;
+const OPENING_BRACE = 123;
+const CLOSING_BRACE = 125;
 /** What the scratch space shrinks back to after an outsized run. */
 const SCRATCH_BYTES_KEPT_MAX = 4 << 20;
 
@@ -37,10 +41,23 @@ export class Encoder {
   #scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
   #at = 0;
 
-  /** The matching entries of positions `from` to `to - 1`. */
-  encode(window: Window, from: number, to: number, filter: Filter, format: Format, prev?: ChainLink): Encoded {
+  /**
+   * The matching entries of positions `from` to `to - 1`.
+   *
+   * @param isLent the bytes are good until the next call only, and cost no copy; who keeps them calls {@link forget}.
+   */
+  encode(
+    window: Window,
+    from: number,
+    to: number,
+    filter: Filter,
+    format: Format,
+    prev?: ChainLink,
+    isLent = false,
+  ): Encoded {
     this.#at = CHUNK_HEAD_BYTES;
-    const plain = format.ids === 'cursor' && !format.chain;
+    const isPacket = format.framing === 'packets';
+    const plain = format.ids === 'cursor' && !format.chain && !isPacket;
     let frames = 0;
     let lastSegment: Segment | undefined;
     let lastOffset = 0;
@@ -60,7 +77,8 @@ export class Encoder {
         frames += runEnd - i;
         lastSegment = segment;
         lastOffset = segment.baseOffset + runEnd - 1;
-        if (plain) this.#copy(segment, segment.frameStarts[i] as number, segment.frameStarts[runEnd] as number);
+        if (isPacket) prevId = this.#packets(segment, i, runEnd, filter, format, prevId);
+        else if (plain) this.#copy(segment, segment.frameStarts[i] as number, segment.frameStarts[runEnd] as number);
         else prevId = this.#rewrite(segment, i, runEnd, format, prevId);
         i = runEnd;
       }
@@ -68,11 +86,16 @@ export class Encoder {
     }
     if (!lastSegment) return NOTHING;
     return {
-      bytes: this.#finish(format.chunked),
+      bytes: this.#finish(format.framing === 'chunks', isLent),
       frames,
       last: { epoch: lastSegment.epoch, offset: lastOffset },
       lastOrdinal: lastSegment.ordinal,
     };
+  }
+
+  /** What was lent last is somebody else's from now on. */
+  forget(): void {
+    this.#scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
   }
 
   #copy(segment: Segment, from: number, to: number): void {
@@ -97,10 +120,50 @@ export class Encoder {
     return prevId;
   }
 
-  #finish(chunked: boolean): Buffer {
+  /**
+   * Writes the entries as Socket.IO packets in WebSocket frames, the cursor the last member of the payload, whose bytes
+   * are otherwise passed on as they are; returns the last id written. A second argument would be shorter to write, but
+   * Python's clients hand it to handlers that take one.
+   */
+  #packets(segment: Segment, from: number, to: number, filter: Filter, format: Format, prev: string): string {
+    const prefix = format.ids === 'cursor' ? `${segment.epoch}-` : undefined;
+    let prevId = prev;
+    for (let i = from; i < to; i++) {
+      const offset = segment.baseOffset + i;
+      const id = prefix === undefined ? formatIntegerCursor(segment.ordinal, offset) : prefix + offset;
+      const topicId = segment.topics[i] as number;
+      const { head, packetHead } = topicId === PRIVATE_TOPIC_ID ? segment.privateAt(i) : filter.topicOf(topicId);
+      const { bytes } = segment;
+      const start = (segment.bodyStarts[i] as number) + head.length;
+      const last = (segment.frameStarts[i + 1] as number) - 3;
+      // What is no object, which no engine writes, has no place for it.
+      const isObject = bytes[last] === CLOSING_BRACE;
+      const end = isObject ? last : last + 1;
+      const comma = bytes[end - 1] === OPENING_BRACE ? '' : ',';
+      const link = format.chain && prevId !== '' ? `,"prev_cursor":"${prevId}"` : '';
+      const tail = isObject ? `${comma}"cursor":"${id}"${link}}]` : ']';
+      const length = packetHead.length + end - start + tail.length;
+      this.#reserve(FRAME_HEAD_BYTES_MAX + length);
+      const scratch = this.#scratch;
+      let at = writeFrameHead(scratch, this.#at, length);
+      at += packetHead.copy(scratch, at);
+      at += bytes.copy(scratch, at, start, end);
+      this.#at = at + scratch.write(tail, at, 'latin1');
+      prevId = id;
+    }
+    return prevId;
+  }
+
+  #finish(chunked: boolean, isLent: boolean): Buffer {
     const end = this.#at;
     const head = chunked ? `${(end - CHUNK_HEAD_BYTES).toString(16)}\r\n` : '';
     const start = CHUNK_HEAD_BYTES - head.length;
+    if (isLent) {
+      this.#reserve(LINE_END.length);
+      this.#scratch.write(head, start, 'latin1');
+      if (chunked) this.#at += this.#scratch.write(LINE_END, end, 'latin1');
+      return this.#scratch.subarray(start, this.#at);
+    }
     // Sockets may keep the result for as long as a client is slow, so it is a copy of exactly its size.
     const bytes = Buffer.allocUnsafeSlow(end - start + (chunked ? 2 : 0));
     bytes.write(head, 0, 'latin1');

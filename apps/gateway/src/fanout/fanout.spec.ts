@@ -58,7 +58,7 @@ describe('a session that begins at the head', () => {
     append(0);
     const fanout = new Fanout({ window, ordinalOf: () => 0, nowMs: () => 0, onOutside: () => {} });
     const sink = new MemorySink();
-    const session = new LogSession(sink, new Filter(topics), { ids: 'cursor', chain: true, chunked: false });
+    const session = new LogSession(sink, new Filter(topics), { ids: 'cursor', chain: true, framing: 'plain' });
     fanout.add(session);
     fanout.startAtHead(session);
     // A batch of the log comes between its start and its turn.

@@ -1,7 +1,8 @@
 import type { Cursor } from '@depthcast/protocol';
 import { EncodedCache } from './encoded-cache.ts';
 import { type ChainLink, type Encoded, Encoder } from './encoder.ts';
-import { EMPTY, formatId, idFrame, onWire } from './format.ts';
+import type { Filter } from './filter.ts';
+import { EMPTY, type Format, formatId, idFrame, onWire } from './format.ts';
 import { frameKey, Group } from './group.ts';
 import { type LogSession, NOWHERE } from './session.ts';
 import type { Window } from './window.ts';
@@ -22,6 +23,9 @@ export interface FanoutOptions {
 export interface FanoutStats {
   framesOut: number;
   bytesOut: number;
+  /** Of these, to clients of Socket.IO. */
+  packetsOut: number;
+  packetBytesOut: number;
   writes: number;
   slowWrites: number;
 }
@@ -40,7 +44,14 @@ const KEEP_ALIVE = ': keep-alive\n\n';
  * leaves its group, waits for the socket alone, catches up from the window a segment at a time, and comes back.
  */
 export class Fanout {
-  readonly stats: FanoutStats = { framesOut: 0, bytesOut: 0, writes: 0, slowWrites: 0 };
+  readonly stats: FanoutStats = {
+    framesOut: 0,
+    bytesOut: 0,
+    packetsOut: 0,
+    packetBytesOut: 0,
+    writes: 0,
+    slowWrites: 0,
+  };
   readonly #options: FanoutOptions;
   readonly #window: Window;
   readonly #encoder = new Encoder();
@@ -106,7 +117,7 @@ export class Fanout {
         encodings.set(key, encoded);
       }
       if (!encoded.bytes) continue;
-      this.#count(encoded, group.sessions.length);
+      this.#count(encoded, group.format, group.sessions.length);
       group.write(encoded.bytes, this.#slow);
       group.sent = encoded.last;
       group.prev = this.#prevOf(encoded);
@@ -117,15 +128,18 @@ export class Fanout {
 
   /** A control frame, or any bytes of that group's framing, to all at the head of it. */
   writeToGroup(group: Group, text: string): void {
-    group.write(onWire(text, group.format.chunked), this.#slow);
+    const bytes = onWire(text, group.format.framing);
     group.lastWriteMs = this.#options.nowMs();
+    if (bytes.length === 0) return;
+    group.write(bytes, this.#slow);
     this.#dismissSlow(group);
   }
 
   /** A control frame to one session that is not at the head. */
   writeTo(session: LogSession, text: string): void {
     session.lastWriteMs = this.#options.nowMs();
-    session.sink.write(onWire(text, session.format.chunked));
+    const bytes = onWire(text, session.format.framing);
+    if (bytes.length > 0) session.sink.write(bytes);
   }
 
   /** The session goes on from its `position`; {@link NOWHERE} asks `onOutside` for it. */
@@ -135,10 +149,48 @@ export class Fanout {
     else this.#queue(session);
   }
 
-  /** Writes the end of another window (a page out of Redis) to a session; its position is the caller's business. */
-  sendPage(session: LogSession, page: Window, from: number): void {
-    this.#send(session, this.#encodePart(session, page, from, page.end));
-    session.cursor = page.tail;
+  /**
+   * Writes a part of a window, most often another one (a page out of Redis or the journal), to a session; its position
+   * is the caller's business.
+   *
+   * @returns the bytes written.
+   */
+  sendPage(session: LogSession, page: Window, from: number, to: number): number {
+    const { filter, format, prev, sink } = session;
+    // Most of what is sent so is taken at once, and there may be a lot of it: buffers of its own would be garbage.
+    const isLent = format.framing !== 'packets' && !sink.keepsBytes;
+    const encoded = this.#encoder.encode(page, from, to, filter, format, prev, isLent);
+    this.#send(session, encoded);
+    if (isLent && sink.writableLength > 0) this.#encoder.forget();
+    session.cursor = page.cursorAt(to - 1);
+    return encoded.bytes?.length ?? 0;
+  }
+
+  /** Another filter, which takes nothing that the one before did not: from where the session stands on. */
+  narrow(session: LogSession, filter: Filter): void {
+    const isHead = session.state === 'head';
+    if (isHead) this.#leave(session);
+    session.filter = filter;
+    if (isHead) this.proceed(session);
+  }
+
+  /**
+   * Another filter for a session at the head, which takes more: `added` of the entries from `position` on first, so that
+   * a snapshot of them may have been written that is a little older than the head.
+   */
+  widen(session: LogSession, filter: Filter, added: Filter, position: number): void {
+    const { tail, end } = this.#window;
+    this.#leave(session);
+    const missed = this.#encoder.encode(this.#window, position, end, added, session.format);
+    if (missed.bytes && tail) {
+      this.#count(missed, session.format, 1);
+      session.sink.write(missed.bytes);
+      // Those ids are older than what the client has been given.
+      this.writeTo(session, this.#idFrame(tail, session));
+      session.sent = tail;
+    }
+    session.filter = filter;
+    this.proceed(session);
   }
 
   /** Leaves at once, whatever it was doing. Safe to call again. */
@@ -225,7 +277,7 @@ export class Fanout {
       return 0;
     }
     const to = window.segmentAt(from).endPosition;
-    const encoded = this.#encodePart(session, window, from, to);
+    const encoded = this.#encodePart(session, from, to);
     session.position = to;
     session.cursor = window.cursorAt(to - 1);
     this.#send(session, encoded);
@@ -233,16 +285,16 @@ export class Fanout {
     return (encoded.bytes?.length ?? 0) + (to - from) * CATCH_UP_BYTES_PER_ENTRY;
   }
 
-  #encodePart(session: LogSession, window: Window, from: number, to: number): Encoded {
-    const encode = () => this.#encoder.encode(window, from, to, session.filter, session.format, session.prev);
-    // Pages of Redis have positions of their own, and are cached as pages.
-    if (window !== this.#window) return encode();
-    return this.#cache.get(`${frameKey(session, window.accountsIn(from, to))}|${from}|${to}`, encode);
+  #encodePart(session: LogSession, from: number, to: number): Encoded {
+    const window = this.#window;
+    const { filter, format, prev } = session;
+    const key = `${frameKey(session, window.accountsIn(from, to))}|${from}|${to}`;
+    return this.#cache.get(key, () => this.#encoder.encode(window, from, to, filter, format, prev));
   }
 
   #send(session: LogSession, encoded: Encoded): void {
     if (!encoded.bytes) return;
-    this.#count(encoded, 1);
+    this.#count(encoded, session.format, 1);
     session.sink.write(encoded.bytes);
     session.prev = this.#prevOf(encoded);
     session.noteSent(encoded.last);
@@ -269,7 +321,7 @@ export class Fanout {
     if (session.sink.writableLength > 0) {
       this.#leave(session);
       this.#drain(session);
-    }
+    } else session.companion?.onHead?.();
   }
 
   #leave(session: LogSession): void {
@@ -309,9 +361,15 @@ export class Fanout {
     return encoded.last && { cursor: encoded.last, ordinal: encoded.lastOrdinal };
   }
 
-  #count(encoded: Encoded, sessions: number): void {
-    this.stats.framesOut += encoded.frames * sessions;
-    this.stats.bytesOut += (encoded.bytes?.length ?? 0) * sessions;
-    this.stats.writes += sessions;
+  #count(encoded: Encoded, { framing }: Format, sessions: number): void {
+    const { stats } = this;
+    const frames = encoded.frames * sessions;
+    const bytes = (encoded.bytes?.length ?? 0) * sessions;
+    stats.framesOut += frames;
+    stats.bytesOut += bytes;
+    stats.writes += sessions;
+    if (framing !== 'packets') return;
+    stats.packetsOut += frames;
+    stats.packetBytesOut += bytes;
   }
 }

@@ -8,6 +8,8 @@ const YES = 2;
 export interface FilterExtras {
   /** Of the types and symbols, only the topics of these names; `undefined`: every pair of them. */
   readonly names?: Iterable<string>;
+  /** Besides those names, these types of every symbol. */
+  readonly every?: Iterable<string>;
   /** Whose private events it takes, of the types that are private; `undefined`: nobody's. */
   readonly account?: string;
 }
@@ -27,29 +29,33 @@ export class Filter {
   readonly account: string | undefined;
   readonly #topics: TopicTable;
   readonly #names: ReadonlySet<string> | undefined;
+  readonly #every: ReadonlySet<string>;
   #verdicts = new Uint8Array(64);
 
   constructor(
     topics: TopicTable,
     types?: Iterable<string>,
     symbols?: Iterable<string>,
-    { names, account }: FilterExtras = {},
+    { names, every = [], account }: FilterExtras = {},
   ) {
     this.#topics = topics;
     this.types = types && new Set(types);
     this.symbols = symbols && new Set(symbols);
     this.#names = names && new Set(names);
+    this.#every = new Set(every);
     this.account = !this.#names && PRIVATE_EVENT_TYPES.some((type) => this.wantsType(type)) ? account : undefined;
-    this.publicKey = this.#names ? `=${keyOf(this.#names)}` : `${keyOf(this.types)}|${keyOf(this.symbols)}`;
+    this.publicKey = this.#names
+      ? `=${keyOf(this.#names)}+${keyOf(this.#every)}`
+      : `${keyOf(this.types)}|${keyOf(this.symbols)}`;
     this.key = this.account === undefined ? this.publicKey : `${this.publicKey}|@${this.account}`;
   }
 
-  /** Just these topics, by the names that {@link topicText} gives them. */
-  static ofNames(topics: TopicTable, names: readonly string[]): Filter {
+  /** Just these topics, by the names that {@link topicText} gives them, and these types of every symbol. */
+  static ofNames(topics: TopicTable, names: readonly string[], every: readonly string[] = []): Filter {
     const parsed = names.map((name) => parseTopic(name.replace(/#.*/, '')));
     const symbols = parsed.map(({ symbol }) => symbol).filter((symbol) => symbol !== undefined);
     const types = parsed.map(({ type }) => type);
-    return new Filter(topics, types, symbols, { names });
+    return new Filter(topics, [...types, ...every], every.length > 0 ? undefined : symbols, { names, every });
   }
 
   /** A public topic, by its id. */
@@ -63,6 +69,11 @@ export class Filter {
     return this.account !== undefined && topic.account === this.account && this.#wants(topic);
   }
 
+  /** A public topic, whether it is wanted or not. */
+  topicOf(topicId: number): Topic {
+    return this.#topics.byId(topicId);
+  }
+
   wantsType(type: string): boolean {
     return this.types?.has(type) ?? true;
   }
@@ -74,7 +85,7 @@ export class Filter {
   /** Whether it wants a symbol's events of a type; of klines, those of an interval. */
   wantsEvents(type: string, symbol: string, interval?: string): boolean {
     if (!this.wantsType(type) || !this.wantsSymbol(symbol)) return false;
-    return this.#names?.has(topicText(type, symbol, interval)) ?? true;
+    return this.#every.has(type) || (this.#names?.has(topicText(type, symbol, interval)) ?? true);
   }
 
   #decide(topicId: number): boolean {
@@ -90,7 +101,7 @@ export class Filter {
 
   /** An event of no symbol (clock, engine, epoch, an account's balances) is everybody's who asks for its type. */
   #wants(topic: Topic): boolean {
-    if (this.#names) return this.#names.has(topic.text);
+    if (this.#names) return this.#names.has(topic.text) || this.#every.has(topic.type);
     return this.wantsType(topic.type) && (topic.symbol === undefined || this.wantsSymbol(topic.symbol));
   }
 }

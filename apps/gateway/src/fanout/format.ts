@@ -1,17 +1,25 @@
 import { type Cursor, formatCursor, formatIntegerCursor } from '@depthcast/protocol';
+import { packetsOf } from './packets.ts';
+
+/**
+ * What stands around frames on a connection:
+ * - `chunks`: SSE in the chunks of HTTP/1.1;
+ * - `plain`: SSE as it is, for HTTP/1.0;
+ * - `packets`: the events as Socket.IO packets, each in a WebSocket frame, instead of SSE.
+ */
+export type Framing = 'chunks' | 'plain' | 'packets';
 
 /** How a session wants its frames. Sessions of equal format and filter share every byte. */
 export interface Format {
   /** `int`: `ordinal·10^12 + offset`, for clients that take ids for integers. */
   readonly ids: 'cursor' | 'int';
-  /** A `prev:` line in each frame: the id of the event before it in this subscription. */
+  /** A `prev:` line in each frame, or a `prev_cursor` member: the id of the event before it in this subscription. */
   readonly chain: boolean;
-  /** HTTP/1.1 chunks; HTTP/1.0 gets the bytes as they are. */
-  readonly chunked: boolean;
+  readonly framing: Framing;
 }
 
 export function formatKey(format: Format): string {
-  return `${format.ids}${format.chain ? '+chain' : ''}${format.chunked ? '' : '+raw'}`;
+  return `${format.ids}${format.chain ? '+chain' : ''}+${format.framing}`;
 }
 
 export function formatId(cursor: Cursor, ordinal: number, ids: Format['ids']): string {
@@ -32,8 +40,9 @@ export function idFrame(id: string): string {
   return `id: ${id}\n\n`;
 }
 
-/** Text as it goes onto the socket. */
-export function onWire(text: string, chunked: boolean): Buffer {
-  if (!chunked) return Buffer.from(text);
+/** Text, which is SSE frames whatever it becomes, as it goes onto the socket. */
+export function onWire(text: string, framing: Framing): Buffer {
+  if (framing === 'packets') return packetsOf(text);
+  if (framing === 'plain') return Buffer.from(text);
   return Buffer.from(`${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`);
 }

@@ -7,7 +7,7 @@ import { Filter } from './filter.ts';
 import { TopicTable } from './topics.ts';
 import { Window } from './window.ts';
 
-const PLAIN = { ids: 'cursor', chain: false, chunked: false } as const;
+const PLAIN = { ids: 'cursor', chain: false, framing: 'plain' } as const;
 
 const topics = new TopicTable();
 const takes = (filter: Filter, text: string) => {

@@ -6,8 +6,10 @@ import { type Format, formatKey } from './format.ts';
 /** What a session writes to. A `net.Socket` is one. */
 export interface Sink {
   write(bytes: Uint8Array, written?: (error?: Error | null) => void): boolean;
-  /** Bytes that the kernel has not taken yet. */
+  /** Bytes that wait because the client has not taken what was written before. */
   readonly writableLength: number;
+  /** It may read what it was given after `writableLength` is 0: nobody may use those bytes again. */
+  readonly keepsBytes?: boolean;
   /** Ends the connection: the client comes back with its last id. */
   destroy(): unknown;
 }
@@ -24,6 +26,8 @@ export type SessionState = 'waiting' | 'head' | 'behind' | 'draining' | 'closed'
 export interface Companion {
   /** The client has been told to begin anew, and shown what this session has to show. */
   onReset(): void;
+  /** The session has come to the head of the log, within the turn of others: whatever is to be done comes later. */
+  onHead?(): void;
 }
 
 /** Where a session that is not at the head goes on, when it is not in the window. */
@@ -35,13 +39,12 @@ export const NOWHERE = -1;
  */
 export class LogSession {
   readonly sink: Sink;
-  readonly filter: Filter;
   readonly format: Format;
   readonly companion: Companion | undefined;
   /** Sessions of one key share groups and frames. */
-  readonly key: string;
+  key = '';
   /** Those of one public key share frames where there is nothing private of either. */
-  readonly publicKey: string;
+  publicKey = '';
   state: SessionState = 'waiting';
   /** The next entry to send, or {@link NOWHERE}. */
   position = NOWHERE;
@@ -57,14 +60,25 @@ export class LogSession {
   toldStale: boolean | undefined = false;
   /** Made at the first slow write and kept: fast sessions never pay for it. */
   onDrained: ((error?: Error | null) => void) | undefined;
+  #filter: Filter;
 
   constructor(sink: Sink, filter: Filter, format: Format, companion?: Companion) {
     this.sink = sink;
-    this.filter = filter;
     this.format = format;
     this.companion = companion;
-    this.key = `${filter.key}|${formatKey(format)}`;
-    this.publicKey = `${filter.publicKey}|${formatKey(format)}`;
+    this.#filter = filter;
+    this.filter = filter;
+  }
+
+  get filter(): Filter {
+    return this.#filter;
+  }
+
+  /** Not while it is in a group. */
+  set filter(filter: Filter) {
+    this.#filter = filter;
+    this.key = `${filter.key}|${formatKey(this.format)}`;
+    this.publicKey = `${filter.publicKey}|${formatKey(this.format)}`;
   }
 
   get isClosed(): boolean {

@@ -1,4 +1,5 @@
 import { klineIntervals, PRIVATE_EVENT_TYPES, parseTopic } from '@depthcast/protocol';
+import { packetHead, socketEventOf } from './packets.ts';
 
 /** The id of every private topic: there are as many as somebody makes up accounts, so that none may be kept for ever. */
 export const PRIVATE_TOPIC_ID = 0x3fff_ffff;
@@ -18,6 +19,8 @@ export interface Topic {
   readonly isPrivate: boolean;
   /** `event: <type>\ndata: `, what stands in each frame between the id and the payload. */
   readonly head: Buffer;
+  /** `42["<event>",`, what stands before the payload in a Socket.IO packet. */
+  readonly packetHead: Buffer;
   /** Of klines: a topic for each interval, so that filters can tell them apart and still never look at a payload. */
   readonly parts: ReadonlyMap<string, Topic> | undefined;
 }
@@ -61,15 +64,19 @@ export class TopicTable {
   #add(text: string): Topic {
     const { type, symbol, account } = parseTopic(text);
     const named = { type, symbol, account, isPrivate: account !== undefined || privateTypes.has(type) };
-    const head = Buffer.from(`event: ${eventName(type)}\ndata: `);
+    const name = eventName(type);
+    const heads = {
+      head: Buffer.from(`event: ${name}\ndata: `),
+      packetHead: Buffer.from(packetHead(socketEventOf(name))),
+    };
     if (named.isPrivate) {
-      const topic: Topic = { id: PRIVATE_TOPIC_ID, text, ...named, head, parts: undefined };
+      const topic: Topic = { id: PRIVATE_TOPIC_ID, text, ...named, ...heads, parts: undefined };
       if (this.#private.size >= PRIVATE_TOPICS_MAX) this.#private.clear();
       this.#private.set(text, topic);
       return topic;
     }
     const push = (topicName: string, parts: Topic['parts']): Topic => {
-      const topic: Topic = { id: this.#byId.length, text: topicName, ...named, head, parts };
+      const topic: Topic = { id: this.#byId.length, text: topicName, ...named, ...heads, parts };
       this.#byId.push(topic);
       return topic;
     };

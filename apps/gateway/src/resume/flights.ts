@@ -3,6 +3,11 @@ export interface FlightLimits {
   readonly queuedMax: number;
 }
 
+/** @param hold the reading's place is not free before then (of `performance.now()`), though it may have ended. */
+export type Reading<T> = (hold: (untilMs: number) => void) => Promise<T>;
+
+const REST_MS_MIN = 1;
+
 /** There are more distinct readings in line than the limit. */
 export class FlightsFullError extends Error {}
 
@@ -17,8 +22,13 @@ export class Flights<T> {
     this.#limits = limits;
   }
 
+  /** Whether a reading would begin at once. */
+  get hasRoom(): boolean {
+    return this.#active < this.#limits.activeMax;
+  }
+
   /** Rejects as `read` does; with {@link FlightsFullError} at once when the line is full. */
-  run(key: string, read: () => Promise<T>): Promise<T> {
+  run(key: string, read: Reading<T>): Promise<T> {
     const known = this.#byKey.get(key);
     if (known) return known;
     if (this.#line.length >= this.#limits.queuedMax) {
@@ -36,16 +46,25 @@ export class Flights<T> {
     this.#byKey.clear();
   }
 
-  async #inTurn(read: () => Promise<T>): Promise<T> {
+  async #inTurn(read: Reading<T>): Promise<T> {
     if (this.#active < this.#limits.activeMax) this.#active++;
     else await new Promise<void>((resolve) => this.#line.push(resolve));
+    let heldMs = 0;
     try {
-      return await read();
+      return await read((untilMs) => {
+        heldMs = untilMs;
+      });
     } finally {
-      // The place is handed over: somebody who comes now must not take it from the first in line.
-      const next = this.#line.shift();
-      if (next) next();
-      else this.#active--;
+      const restMs = heldMs - performance.now();
+      if (restMs < REST_MS_MIN) this.#handOver();
+      else setTimeout(() => this.#handOver(), restMs).unref();
     }
+  }
+
+  /** Somebody who comes now must not take the place from the first in line. */
+  #handOver(): void {
+    const next = this.#line.shift();
+    if (next) next();
+    else this.#active--;
   }
 }

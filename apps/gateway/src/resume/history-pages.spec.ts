@@ -3,7 +3,8 @@ import { describe, expect, it } from '@jest/globals';
 import { TopicTable } from '../fanout/topics.ts';
 import { EPOCH, newLog } from '../testing/memory-gateway.ts';
 import type { MemoryLog } from '../testing/memory-log.ts';
-import { HistoryPages, type HistoryPart } from './history-pages.ts';
+import { HistoryPages } from './history-pages.ts';
+import type { HistoryPart } from './page.ts';
 
 const at = (offset: number, epoch = EPOCH) => ({ epoch, offset });
 

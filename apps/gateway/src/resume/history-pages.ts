@@ -1,10 +1,9 @@
-import { type LogEntry, LogGapError } from '@depthcast/log';
+import { LogGapError } from '@depthcast/log';
 import { type Cursor, compareCursors, formatCursor } from '@depthcast/protocol';
-import { Segment } from '../fanout/segment.ts';
-import type { TopicTable } from '../fanout/topics.ts';
-import { Window } from '../fanout/window.ts';
+import type { Window } from '../fanout/window.ts';
 import type { LogSource } from '../tail/log-source.ts';
 import { type FlightLimits, Flights } from './flights.ts';
+import { appendRows, frameBytesOf, type HistoryPart, newPage, PageCache, type PageOptions, rowsOf } from './page.ts';
 
 const PAGE_ENTRIES = 512;
 const CACHE_BYTES_MAX = 16 << 20;
@@ -14,17 +13,8 @@ const FLIGHTS: FlightLimits = { activeMax: 4, queuedMax: 4_096 };
 /** Times that a block is asked for again because it was trimmed under the reader. */
 const TRIMMED_RETRIES_MAX = 3;
 
-export interface HistoryOptions {
+export interface HistoryOptions extends PageOptions {
   readonly source: LogSource;
-  readonly topics: TopicTable;
-  /** `undefined`: an epoch that is not on this timeline. */
-  readonly ordinalOf: (epoch: number) => number | undefined;
-}
-
-/** What follows a cursor: the entries of a page from a position on. At the page's end there are none. */
-export interface HistoryPart {
-  readonly page: Window;
-  readonly from: number;
 }
 
 /**
@@ -35,8 +25,7 @@ export interface HistoryPart {
 export class HistoryPages {
   readonly #options: HistoryOptions;
   readonly #flights = new Flights<Window>(FLIGHTS);
-  readonly #pages = new Map<string, Window>();
-  #bytes = 0;
+  readonly #pages = new PageCache(CACHE_BYTES_MAX);
   /** Rises with each {@link clear}: what was asked for before it is not kept after it. */
   #generation = 0;
   #earliest: Promise<Cursor | undefined> | undefined;
@@ -71,7 +60,7 @@ export class HistoryPages {
     const kept = this.#pages.get(key);
     const from = kept?.positionAfter(cursor);
     // One that ended where the log did may have grown.
-    if (kept && from !== undefined && from < kept.end) return { page: kept, from };
+    if (kept && from !== undefined && from < kept.end) return { page: kept, from, to: kept.end };
     try {
       return partAfter(cursor, await this.#flights.run(key, () => this.#readBlock(cursor.epoch, block, key)));
     } catch (error) {
@@ -86,7 +75,6 @@ export class HistoryPages {
     this.#generation++;
     this.#flights.clear();
     this.#pages.clear();
-    this.#bytes = 0;
   }
 
   /** A block of an epoch's offsets; without what is trimmed of it, with the next epoch's first where this one ends. */
@@ -98,7 +86,7 @@ export class HistoryPages {
     for (let attempt = 0; ; attempt++) {
       try {
         const page = await this.#read(after, end - 1 - after.offset);
-        if (page.first < page.end && generation === this.#generation) this.#keep(key, page);
+        if (page.first < page.end && generation === this.#generation) this.#pages.set(key, page);
         return page;
       } catch (error) {
         const got = error instanceof LogGapError ? error.got : undefined;
@@ -110,63 +98,26 @@ export class HistoryPages {
   }
 
   async #read(after: Cursor | undefined, countMax: number): Promise<Window> {
-    const { source, topics } = this.#options;
-    const entries = await source.range(after, countMax);
-    const rows = this.#known(entries).map((entry) => ({ entry, topic: topics.of(entry.topic, entry.payload) }));
+    const entries = await this.#options.source.range(after, countMax);
+    const rows = rowsOf(entries, this.#options);
     // Nothing at all would mean that the log is empty, and move the session ahead.
     if (!after && entries.length > rows.length && rows.length === 0)
       throw new Error('the log begins in an unknown epoch');
-    const bytes = rows.reduce((sum, { entry, topic }) => sum + Segment.frameBytesMax(topic, entry.payload.length), 0);
-    const page = new Window({
-      bytesMax: Number.POSITIVE_INFINITY,
-      entriesMax: Number.POSITIVE_INFINITY,
-      segmentBytes: bytes,
-    });
-    if (after) page.restart(after);
-    for (const { entry, topic } of rows) {
-      page.append(entry.epoch, entry.ordinal, entry.offset, topic, entry.payload);
-    }
+    const page = newPage(after, frameBytesOf(rows));
+    appendRows(page, rows);
     return page;
-  }
-
-  /** The entries before the first whose epoch our tail has not met: until it has, they have no integer ids. */
-  #known(entries: readonly LogEntry[]): (LogEntry & { readonly ordinal: number })[] {
-    const known: (LogEntry & { readonly ordinal: number })[] = [];
-    let ordinal: number | undefined;
-    let epoch = -1;
-    for (const entry of entries) {
-      if (entry.epoch !== epoch) {
-        epoch = entry.epoch;
-        ordinal = this.#options.ordinalOf(epoch);
-      }
-      if (ordinal === undefined) break;
-      known.push({ ...entry, ordinal });
-    }
-    return known;
-  }
-
-  #keep(key: string, page: Window): void {
-    this.#bytes -= this.#pages.get(key)?.bytes ?? 0;
-    this.#pages.delete(key);
-    this.#pages.set(key, page);
-    this.#bytes += page.bytes;
-    for (const [oldest, value] of this.#pages) {
-      if (this.#bytes <= CACHE_BYTES_MAX || oldest === key) break;
-      this.#pages.delete(oldest);
-      this.#bytes -= value.bytes;
-    }
   }
 }
 
 function whole(page: Window): HistoryPart {
-  return { page, from: page.first };
+  return { page, from: page.first, to: page.end };
 }
 
 /** @throws LogGapError when the page neither holds nor leads up to the cursor. */
 function partAfter(cursor: Cursor, page: Window): HistoryPart {
   const from = page.positionAfter(cursor);
-  if (from !== undefined) return { page, from };
+  if (from !== undefined) return { page, from, to: page.end };
   // Redis has lost its end: its writer gives it again, or opens an epoch that shows the fork.
-  if (page.tail && compareCursors(page.tail, cursor) < 0) return { page, from: page.end };
+  if (page.tail && compareCursors(page.tail, cursor) < 0) return { page, from: page.end, to: page.end };
   throw new LogGapError(cursor, page.earliest);
 }

@@ -9,6 +9,7 @@ import {
 import type { Window } from '../fanout/window.ts';
 import type { LogSource } from '../tail/log-source.ts';
 import type { CursorWaiters } from '../tail/waiters.ts';
+import type { JournalEpochs } from './journal-epochs.ts';
 
 /** A cursor as a client gave it. */
 export interface ResumeRequest {
@@ -18,7 +19,7 @@ export interface ResumeRequest {
 }
 
 export type Located =
-  /** On this timeline and not beyond its end. Whether Redis still holds what follows, reading will tell. */
+  /** On this timeline and not beyond its end. Whether what follows is still kept, reading will tell. */
   | { readonly kind: 'held'; readonly cursor: Cursor }
   | { readonly kind: 'beginning' }
   /** On this timeline, but too old. */
@@ -30,6 +31,8 @@ export interface LocatorOptions {
   readonly source: LogSource;
   readonly waiters: CursorWaiters;
   readonly timeline: () => Timeline;
+  /** Where there is a journal: epochs that have left Redis. */
+  readonly journal?: JournalEpochs | undefined;
   /** A timeline was read: newer than what the tail has seen, or older, when the tail was faster. */
   readonly onTimeline: (timeline: Timeline) => void;
   /** How long our tail may take to reach what Redis already has. */
@@ -38,7 +41,12 @@ export interface LocatorOptions {
 
 const AHEAD_WAIT_MS = 5_000;
 
-/** Tells what a client's cursor is worth. The window answers most at once; only what it does not know costs Redis. */
+/**
+ * Tells what a client's cursor is worth. The window answers most at once; what it does not know costs Redis, and what
+ * Redis does not know any more the journal.
+ *
+ * Both calls reject with `HISTORY_UNAVAILABLE` when only the journal could tell, and does not.
+ */
 export class CursorLocator {
   readonly #options: LocatorOptions;
   #loading: Promise<Timeline> | undefined;
@@ -84,7 +92,11 @@ export class CursorLocator {
   async #byEpoch(cursor: Cursor): Promise<ReturnType<Timeline['locate']>> {
     const known = this.#options.timeline().locate(cursor);
     // An epoch we do not know may have been opened a moment ago.
-    return known === 'unknown' ? (await this.#reload()).locate(cursor) : known;
+    const near = known === 'unknown' ? (await this.#reload()).locate(cursor) : known;
+    const { journal } = this.#options;
+    if (near !== 'trimmed' || !journal) return near;
+    const far = journal.known?.timeline.locate(cursor);
+    return far === 'held' || far === 'forked' ? far : (await journal.load()).timeline.locate(cursor);
   }
 
   async #parse({ text, fromHeader }: ResumeRequest): Promise<Cursor | Located> {
@@ -96,9 +108,14 @@ export class CursorLocator {
     if (!fromHeader && ordinal === 0 && offset === 0) return { kind: 'beginning' };
     let timeline = this.#options.timeline();
     if (ordinal > (timeline.current?.ordinal ?? -1)) timeline = await this.#reload();
-    const epoch = timeline.epochOf(ordinal);
+    const epoch = timeline.epochOf(ordinal) ?? (await this.#epochInJournal(ordinal));
     if (epoch !== undefined) return { epoch, offset };
     return ordinal > (timeline.current?.ordinal ?? -1) ? { kind: 'lost', reason: 'ahead' } : { kind: 'trimmed' };
+  }
+
+  async #epochInJournal(ordinal: number): Promise<number | undefined> {
+    const { journal } = this.#options;
+    return journal?.known?.timeline.epochOf(ordinal) ?? (await journal?.load())?.timeline.epochOf(ordinal);
   }
 
   /** One reading for all who ask at once. One that had begun before we asked may be too old, so it is waited out. */

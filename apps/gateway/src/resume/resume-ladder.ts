@@ -1,16 +1,17 @@
-import { LogGapError } from '@depthcast/log';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Cursor, formatCursor, type Reset, type ResetReason } from '@depthcast/protocol';
 import type { Fanout } from '../fanout/fanout.ts';
 import { controlFrame, type Format, formatId, idFrame } from '../fanout/format.ts';
 import { type LogSession, NOWHERE } from '../fanout/session.ts';
 import type { Window } from '../fanout/window.ts';
 import { FlightsFullError } from './flights.ts';
-import type { HistoryPages } from './history-pages.ts';
-import type { CursorLocator, ResumeRequest } from './locator.ts';
+import type { History } from './history.ts';
+import type { CursorLocator, Located, ResumeRequest } from './locator.ts';
+import { isAway, isLost, Patience } from './patience.ts';
 import type { Snapshot, SnapshotFrames } from './snapshot-frames.ts';
 
 /** Where a session's start was found; `head` is one that had no cursor. */
-export type Rung = 'head' | 'window' | 'redis' | 'reset';
+export type Rung = 'head' | 'window' | 'redis' | 'journal' | 'reset';
 
 export interface LadderStats {
   readonly outcomes: Record<Rung, number>;
@@ -21,7 +22,7 @@ export interface LadderStats {
 export interface LadderOptions {
   readonly window: Window;
   readonly fanout: Fanout;
-  readonly pages: HistoryPages;
+  readonly history: History;
   readonly locator: CursorLocator;
   readonly snapshots: SnapshotFrames;
   /** `undefined`: an epoch that is not on this timeline. */
@@ -29,25 +30,30 @@ export interface LadderOptions {
   /** Resolves when what we know is as new as Redis was when we (last) began: before it there is nothing to show. */
   readonly caughtUp: () => Promise<void>;
   readonly onWarn: (message: string, error: Error) => void;
+  /** How long a session waits for a journal that does not answer, before its client has to come back. */
+  readonly journalWaitMs?: number;
 }
 
 const RETRY_MS = 100;
 /** Attempts to find a place for a cursor that the log says it holds but does not give. */
 const ATTEMPTS_MAX = 50;
+const JOURNAL_WAIT_MS = 15_000;
 /** A cursor is shorter; what a client made up is not sent back in full. */
 const REQUESTED_CHARS_MAX = 100;
 
 /**
- * Finds where a session goes on, from the cheapest place down: window, Redis, and when neither has it a `reset` with
- * its reason and a fresh snapshot. No client is ever silently moved ahead.
+ * Finds where a session goes on, from the cheapest place down: window, Redis, the journal, and when none has it a
+ * `reset` with its reason and a fresh snapshot. No client is ever silently moved ahead.
  */
 export class ResumeLadder {
   readonly stats: LadderStats = {
-    outcomes: { head: 0, window: 0, redis: 0, reset: 0 },
+    outcomes: { head: 0, window: 0, redis: 0, journal: 0, reset: 0 },
     resets: { trimmed: 0, forked: 0, unknown: 0, ahead: 0, repartitioned: 0 },
     pages: 0,
   };
   readonly #options: LadderOptions;
+  /** Those whose place has not been found yet. */
+  readonly #starting = new WeakSet<LogSession>();
 
   constructor(options: LadderOptions) {
     this.#options = options;
@@ -75,13 +81,14 @@ export class ResumeLadder {
    * told, else nothing. It gets the newest frames in any case.
    */
   async viewReset(request: ResumeRequest): Promise<string> {
-    const { locator, pages, window } = this.#options;
+    const { locator, history, window } = this.#options;
     const located = await locator.locate(request);
     if (located.kind === 'beginning') return '';
     if (located.kind === 'held' && this.#inWindow(located.cursor) !== NOWHERE) return '';
-    const earliest = await pages.earliest();
+    const earliest = await history.earliest();
     // Redis may be away: then nothing speaks against the cursor.
     if (located.kind === 'held' && (!earliest || locator.isFollowed(located.cursor, earliest))) return '';
+    if (located.kind === 'held' && (await history.isKept(located.cursor))) return '';
     const reason = located.kind === 'lost' ? located.reason : 'trimmed';
     return this.#resetFrame(reason, request.text, { earliest, tail: window.tail }, 'cursor');
   }
@@ -97,7 +104,7 @@ export class ResumeLadder {
   }
 
   async #start(session: LogSession, request: ResumeRequest | undefined, fresh: 'tail' | 'snapshot'): Promise<void> {
-    const { fanout, locator } = this.#options;
+    const { fanout } = this.#options;
     await this.#options.caughtUp();
     if (session.isClosed) return;
     if (!request) {
@@ -106,8 +113,8 @@ export class ResumeLadder {
       else fanout.startAtHead(session);
       return;
     }
-    const located = await locator.locate(request);
-    if (session.isClosed) return;
+    const located = await this.#locate(session, request);
+    if (!located || session.isClosed) return;
     if (located.kind === 'lost') return await this.#reset(session, located.reason, request.text);
     if (located.kind === 'trimmed') return await this.#reset(session, 'trimmed', request.text);
     if (located.kind === 'held') {
@@ -115,47 +122,85 @@ export class ResumeLadder {
       session.sent = located.cursor;
       session.prev = fanout.link(located.cursor);
     }
+    this.#starting.add(session);
     session.position = this.#inWindow(session.cursor);
-    this.stats.outcomes[session.position === NOWHERE ? 'redis' : 'window']++;
+    if (session.position !== NOWHERE) this.#noteFound(session, 'window');
     fanout.proceed(session);
+  }
+
+  /** What only the journal knows is waited for while it is away, up to a bound; nothing for a session that has left. */
+  async #locate(session: LogSession, request: ResumeRequest): Promise<Located | undefined> {
+    const patience = this.#patience();
+    while (!session.isClosed) {
+      try {
+        return await this.#options.locator.locate(request);
+      } catch (error) {
+        await patience.wait(error);
+      }
+    }
+    return undefined;
   }
 
   async #goOn(session: LogSession): Promise<void> {
     const { fanout } = this.#options;
+    const patience = this.#patience();
     for (let attempt = 0; !session.isClosed; attempt++) {
       session.position = this.#inWindow(session.cursor);
-      if (session.position !== NOWHERE) return fanout.proceed(session);
+      if (session.position !== NOWHERE) {
+        this.#noteFound(session, 'window');
+        return fanout.proceed(session);
+      }
       try {
         if (await this.#sendPage(session)) return;
       } catch (error) {
         if (error instanceof FlightsFullError) throw error;
-        if (!(error instanceof LogGapError)) this.#options.onWarn('reading history failed', error as Error);
+        if (isAway(error)) {
+          await patience.wait(error);
+          attempt--;
+          continue;
+        }
+        if (!isLost(error)) this.#options.onWarn('reading history failed', error as Error);
         else if (await this.#resetIfLost(session, 'trimmed')) return;
       }
       if (session.isClosed) return;
       if (attempt >= ATTEMPTS_MAX) return await this.#reset(session, 'unknown', this.#textOf(session));
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      await sleep(RETRY_MS);
     }
   }
 
-  /** One page out of Redis; false when there is none to send yet. */
+  /** One page out of Redis or the journal; false when there is none to send yet. */
   async #sendPage(session: LogSession): Promise<boolean> {
-    const { fanout, pages, window } = this.#options;
+    const { fanout, history, window } = this.#options;
     const asked = session.cursor;
-    const { page, from } = await pages.after(asked);
+    const { page, from, to, rung } = await history.after(asked);
     if (session.isClosed) return true;
     if (session.cursor !== asked) return false;
-    if (from === page.end) {
+    if (from === to) {
       if (asked) return this.#resetIfLost(session, undefined);
       if (!window.tail) return false;
       fanout.startAtHead(session);
       return true;
     }
-    this.stats.pages++;
-    fanout.sendPage(session, page, from);
-    session.position = this.#inWindow(session.cursor);
-    fanout.proceed(session);
+    const send = () => {
+      if (session.isClosed) return 0;
+      this.stats.pages++;
+      const bytes = fanout.sendPage(session, page, from, to);
+      session.position = this.#inWindow(session.cursor);
+      fanout.proceed(session);
+      return bytes;
+    };
+    this.#noteFound(session, rung);
+    // Redis gives what a moment's absence missed; from the journal it may be days.
+    await (rung === 'journal' ? history.inTurn(send) : send());
     return true;
+  }
+
+  #noteFound(session: LogSession, rung: Rung): void {
+    if (this.#starting.delete(session)) this.stats.outcomes[rung]++;
+  }
+
+  #patience(): Patience {
+    return new Patience(this.#options.journalWaitMs ?? JOURNAL_WAIT_MS);
   }
 
   /** Looks at the cursor again; true when it is lost and the session has been reset. */
@@ -172,11 +217,12 @@ export class ResumeLadder {
 
   /** Says why, shows how things stand, gives the cursor of that moment, and goes on from exactly there. */
   async #reset(session: LogSession, reason: ResetReason, requested: string): Promise<void> {
-    const { fanout, snapshots, pages } = this.#options;
+    const { fanout, snapshots, history } = this.#options;
     await this.#options.caughtUp();
-    const earliest = await pages.earliest();
+    const earliest = await history.earliest();
     if (session.isClosed) return;
     const snapshot = snapshots.take(session.filter);
+    this.#starting.delete(session);
     this.stats.outcomes.reset++;
     const ends = { earliest, tail: snapshot.cursor };
     fanout.writeTo(session, this.#resetFrame(reason, requested, ends, session.format.ids));
@@ -186,7 +232,7 @@ export class ResumeLadder {
     session.companion?.onReset();
   }
 
-  /** The `reset` of either endpoint, counted. `earliest` is what Redis says, if it does. */
+  /** The `reset` of either endpoint, counted. `earliest` is what Redis and the journal say, if they do. */
   #resetFrame(
     reason: ResetReason,
     requested: string,
@@ -207,8 +253,8 @@ export class ResumeLadder {
   /** How things stand, the cursor of that moment, and from there on what follows. */
   #show(session: LogSession, { cursor, position, onWire }: Snapshot): void {
     const { fanout } = this.#options;
-    const { ids, chunked } = session.format;
-    for (const bytes of onWire(chunked)) session.sink.write(bytes);
+    const { ids, framing } = session.format;
+    for (const bytes of onWire(framing)) session.sink.write(bytes);
     if (cursor) {
       session.prev = fanout.link(cursor);
       fanout.writeTo(session, idFrame(formatId(cursor, session.prev.ordinal, ids)));

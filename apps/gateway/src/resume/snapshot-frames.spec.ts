@@ -25,7 +25,7 @@ describe('the snapshot after a reset', () => {
     parseFrames(
       snapshots
         .take(new Filter(topics, types, symbols))
-        .onWire(false)
+        .onWire('plain')
         .join(''),
     );
 
@@ -71,12 +71,12 @@ describe('the snapshot after a reset', () => {
       kline('1m', 3),
       kline('1d', 2),
     ]);
-    const named = snapshots.take(Filter.ofNames(topics, ['kline:C#1d', 'ticker:A'])).onWire(false);
+    const named = snapshots.take(Filter.ofNames(topics, ['kline:C#1d', 'ticker:A'])).onWire('plain');
     expect(parseFrames(named.join(''))).toEqual([{ event: 'kline', data: kline('1d', 2) }]);
   });
 
   it('is empty, and so no chunk at all, when nothing asked for has a value', () => {
-    expect(snapshots.take(new Filter(topics, ['trade'])).onWire(true)).toHaveLength(0);
+    expect(snapshots.take(new Filter(topics, ['trade'])).onWire('chunks')).toHaveLength(0);
   });
 
   it('is of this very moment, and shared only when very many are asked for', () => {
@@ -119,7 +119,7 @@ describe('the snapshot after a reset', () => {
     const take = (account: string | undefined, types = ['market', 'account']) =>
       shared.take(new Filter(topics, types, ['A'], account === undefined ? {} : { account }));
     const read = (snapshot: ReturnType<typeof take>) =>
-      parseFrames(snapshot.onWire(false).join('')).map(({ event, data }) => (event === 'account' ? data : event));
+      parseFrames(snapshot.onWire('plain').join('')).map(({ event, data }) => (event === 'account' ? data : event));
 
     it("is everybody's, and to each its own: names that somebody makes up cost no more than one", () => {
       nowMs += 5_000;
@@ -135,11 +135,11 @@ describe('the snapshot after a reset', () => {
     });
 
     it('is no chunk where there is nothing of either, and one of each where there is', () => {
-      expect(take('nobody', ['account']).onWire(true)).toEqual([]);
-      expect(take('alice', ['account']).onWire(true).map(String)).toEqual([
+      expect(take('nobody', ['account']).onWire('chunks')).toEqual([]);
+      expect(take('alice', ['account']).onWire('chunks').map(String)).toEqual([
         '25\r\nevent: account\ndata: {"of":"alice"}\n\n\r\n',
       ]);
-      expect(take('alice').onWire(true)).toHaveLength(2);
+      expect(take('alice').onWire('chunks')).toHaveLength(2);
     });
   });
 });

@@ -1,13 +1,11 @@
-import { L3Book, type Side } from '@depthcast/book';
+import { type BookReplica, L3Book, type Side, symbolEvent } from '@depthcast/book';
 import { type Cursor, formatTsNs, type KlineInterval, klineIntervals } from '@depthcast/protocol';
 import type { AccountTable } from '../commands/account-table.ts';
 import type { Filter } from '../fanout/filter.ts';
-import { controlFrame, onWire } from '../fanout/format.ts';
+import { controlFrame, type Framing, onWire } from '../fanout/format.ts';
 import { topicText } from '../fanout/topics.ts';
 import type { Window } from '../fanout/window.ts';
-import type { BookReplica } from '../views/book-replica.ts';
 import type { MarketState } from '../views/market-state.ts';
-import { symbolEvent } from '../views/symbol-definition.ts';
 
 /** How things stood at a cursor, as control frames for one filter. */
 export interface Snapshot {
@@ -15,19 +13,19 @@ export interface Snapshot {
   readonly cursor: Cursor | undefined;
   readonly position: number;
   /** What to write, none of it empty. */
-  onWire(chunked: boolean): readonly Buffer[];
+  onWire(framing: Framing): readonly Buffer[];
 }
 
 /** What is shown to all accounts alike. */
 interface PublicPart extends Omit<Snapshot, 'onWire'> {
   readonly takenMs: number;
   readonly text: string;
-  /** By whether it is chunked. */
-  readonly wire: Map<boolean, Buffer>;
+  /** By its framing. */
+  readonly wire: Map<Framing, Buffer>;
 }
 
 export interface SnapshotFramesOptions {
-  readonly window: Window;
+  readonly window: Pick<Window, 'tail' | 'first' | 'end'>;
   readonly state: MarketState;
   readonly accounts: Pick<AccountTable, 'shown'>;
   readonly nowMs: () => number;
@@ -90,9 +88,9 @@ export class SnapshotFrames {
       cursor,
       position,
       // An empty chunk would end the response.
-      onWire: (chunked) => [
-        ...(part.text === '' ? [] : [wireOf(part, chunked)]),
-        ...(own === '' ? [] : [onWire(own, chunked)]),
+      onWire: (framing) => [
+        ...(part.text === '' ? [] : [wireOf(part, framing)]),
+        ...(own === '' ? [] : [onWire(own, framing)]),
       ],
     };
   }
@@ -150,11 +148,11 @@ function framesOf(events: readonly (readonly [type: string, data: string])[]): s
   return events.map(([type, data]) => controlFrame(type, data)).join('');
 }
 
-function wireOf({ text, wire }: PublicPart, chunked: boolean): Buffer {
-  const known = wire.get(chunked);
+function wireOf({ text, wire }: PublicPart, framing: Framing): Buffer {
+  const known = wire.get(framing);
   if (known) return known;
-  const bytes = onWire(text, chunked);
-  wire.set(chunked, bytes);
+  const bytes = onWire(text, framing);
+  wire.set(framing, bytes);
   return bytes;
 }
 

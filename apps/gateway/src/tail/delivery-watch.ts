@@ -1,10 +1,10 @@
+import type { BookReplica } from '@depthcast/book';
 import type { BookStatus } from '@depthcast/protocol';
 import type { Fanout } from '../fanout/fanout.ts';
 import type { Filter } from '../fanout/filter.ts';
 import { controlFrame } from '../fanout/format.ts';
 import type { LogSession } from '../fanout/session.ts';
 import { bookStatus } from '../resume/snapshot-frames.ts';
-import type { BookReplica } from '../views/book-replica.ts';
 import type { MarketState } from '../views/market-state.ts';
 
 export interface DeliveryWatchOptions {

@@ -40,15 +40,21 @@ export class RedisLogSource implements LogSource {
   readonly #client: RedisClient;
   readonly #keys: PartitionKeys;
   readonly #reader: LogReader;
+  readonly #closing = new AbortController();
 
   constructor(client: RedisClient, keys: PartitionKeys) {
     this.#client = client;
     this.#keys = keys;
-    this.#reader = new LogReader(client, keys);
+    this.#reader = new LogReader(client, keys, this.#closing.signal);
+  }
+
+  /** Reads that wait for Redis are rejected from now on. */
+  close(): void {
+    this.#closing.abort();
   }
 
   async tip(): Promise<LogEnd | undefined> {
-    const tip = await retryReads(() => readTip(this.#client, this.#keys));
+    const tip = await this.#retried(() => readTip(this.#client, this.#keys));
     return tip && { epoch: tip.epoch, offset: tip.offset, version: tip.logicVersion };
   }
 
@@ -57,15 +63,15 @@ export class RedisLogSource implements LogSource {
   }
 
   books(): Promise<StoredBook[]> {
-    return retryReads(() => readBooks(this.#client, this.#keys));
+    return this.#retried(() => readBooks(this.#client, this.#keys));
   }
 
   accounts(): Promise<StoredAccounts | undefined> {
-    return retryReads(() => readAccounts(this.#client, this.#keys));
+    return this.#retried(() => readAccounts(this.#client, this.#keys));
   }
 
   timeline(): Promise<Timeline> {
-    return Timeline.load(this.#client, this.#keys);
+    return Timeline.load(this.#client, this.#keys, this.#closing.signal);
   }
 
   range(after: Cursor | undefined, countMax: number): Promise<LogEntry[]> {
@@ -74,5 +80,9 @@ export class RedisLogSource implements LogSource {
 
   follow(after: Cursor, options: FollowOptions): AsyncIterable<LogEntry[]> {
     return this.#reader.follow(after, options);
+  }
+
+  #retried<T>(read: () => Promise<T>): Promise<T> {
+    return retryReads(read, this.#closing.signal);
   }
 }

@@ -1,7 +1,8 @@
 import { Filter } from '../fanout/filter.ts';
 import type { Format } from '../fanout/format.ts';
 import { LogSession } from '../fanout/session.ts';
-import { Gateway } from '../gateway.ts';
+import { Gateway, type GatewayOptions } from '../gateway.ts';
+import { LateSink } from '../transports/late-sink.ts';
 import { parseStreamSubscription } from '../transports/stream-params.ts';
 import { StreamSession } from '../transports/stream-session.ts';
 import { MemoryLog } from './memory-log.ts';
@@ -10,18 +11,24 @@ import { type Frame, MemorySink } from './memory-sink.ts';
 export const EPOCH = 1_767_225_600_000;
 /** A window of a few dozen entries: nearly everything falls out of it. */
 export const TINY = { bytesMax: 80_000, entriesMax: 64, segmentBytes: 700 };
-export const PLAIN: Format = { ids: 'cursor', chain: false, chunked: true };
+export const PLAIN: Format = { ids: 'cursor', chain: false, framing: 'chunks' };
 
 export const idOf = (offset: number) => `${EPOCH}-${offset}`;
 
 /** A gateway on a log in memory, started. Its warnings are collected: a sound run has none. */
-export function gatewayOf(log: MemoryLog, window = TINY, warnings: string[] = []): Gateway {
+export function gatewayOf(
+  log: MemoryLog,
+  window = TINY,
+  warnings: string[] = [],
+  options: Partial<GatewayOptions> = {},
+): Gateway {
   const gateway = new Gateway({
     source: log,
     flushMs: 0,
     clockStaleMs: 1_000,
     window,
     aheadWaitMs: 60_000,
+    ...options,
     onWarn: (message, error) => warnings.push(`${message} ${error?.stack ?? ''}`),
   });
   gateway.start();
@@ -43,6 +50,8 @@ export interface Wanted {
   readonly format?: Format;
   readonly lastId?: string;
   readonly fromHeader?: boolean;
+  /** Over TLS. */
+  readonly isLate?: boolean;
 }
 
 export interface MemoryClient {
@@ -55,7 +64,8 @@ export function connect(gateway: Gateway, wanted: Wanted = {}): MemoryClient {
   const sink = new MemorySink();
   const { account } = wanted;
   const filter = new Filter(gateway.topics, wanted.types, wanted.symbols, account === undefined ? {} : { account });
-  const session = new LogSession(sink, filter, wanted.format ?? PLAIN);
+  sink.isLate = wanted.isLate ?? false;
+  const session = new LogSession(sink.isLate ? new LateSink(sink) : sink, filter, wanted.format ?? PLAIN);
   gateway.fanout.add(session);
   void gateway.ladder.start(session, lastId === undefined ? undefined : { text: lastId, fromHeader });
   return { sink, session };
@@ -77,12 +87,12 @@ export function connectStreams(
     streamsMax: 100,
   });
   if (subscription.errors[0] && dataType === undefined) throw new Error(subscription.errors[0].message);
-  const session = new StreamSession(gateway, sink, true, subscription);
+  const session = new StreamSession(gateway, sink, 'chunks', subscription);
   void session.start('');
   return { sink, close: () => session.close() };
 }
 
 /** What came with data: no frames of an id alone. */
 export function eventsOf({ sink, session }: MemoryClient): Frame[] {
-  return sink.frames(session.format.chunked).filter((frame) => frame.data !== undefined);
+  return sink.frames(session.format.framing).filter((frame) => frame.data !== undefined);
 }

@@ -84,8 +84,14 @@ export class MemoryLog implements LogSource {
     return this.storedAccounts;
   }
 
+  /** As Redis gives it: of the epochs before the last, those whose first entry is still held, in one chain. */
   async timeline(): Promise<Timeline> {
-    return new Timeline(this.spans);
+    const isHeld = ({ epoch }: Span) => this.entries.some((entry) => entry.epoch === epoch && entry.offset === 0);
+    const firstLost = this.spans.findLastIndex((span) => !isHeld(span));
+    const held = this.spans.slice(firstLost + 1);
+    if (held.length > 0 || this.spans.length === 0) return new Timeline(held);
+    const { epoch, ordinal } = this.spans.at(-1) as Span;
+    return new Timeline([{ epoch, ordinal, previousTail: undefined }]);
   }
 
   async range(after: Cursor | undefined, countMax: number): Promise<LogEntry[]> {

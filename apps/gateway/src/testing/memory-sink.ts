@@ -1,3 +1,5 @@
+import type { Framing } from '../fanout/format.ts';
+import { packetsIn } from '../fanout/packets.ts';
 import type { Sink } from '../fanout/session.ts';
 
 /** One frame as a client sees it; comments apart. */
@@ -11,6 +13,8 @@ export interface Frame {
 /** A socket in memory. `stalled` is a client that has stopped reading: what is written then waits. */
 export class MemorySink implements Sink {
   stalled = false;
+  /** Takes what it is given a turn later, as TLS and HTTP/2 do, and not a copy of it. */
+  isLate = false;
   writes = 0;
   destroyed = false;
   #chunks: Buffer[] = [];
@@ -22,8 +26,10 @@ export class MemorySink implements Sink {
 
   write(bytes: Uint8Array, written?: (error?: Error | null) => void): boolean {
     this.writes++;
-    if (this.stalled) this.#waiting.push({ bytes, written });
-    else {
+    if (this.stalled || this.isLate) {
+      this.#waiting.push({ bytes, written });
+      if (!this.stalled) setImmediate(() => this.stalled || this.take(Number.POSITIVE_INFINITY));
+    } else {
       this.#chunks.push(Buffer.from(bytes));
       if (written) process.nextTick(written);
     }
@@ -59,13 +65,25 @@ export class MemorySink implements Sink {
   }
 
   /** What arrived so far as frames; the chunks' framing is checked on the way. */
-  frames(chunked = true): Frame[] {
-    return parseFrames(chunked ? dechunk(this.received) : this.received.toString());
+  frames(framing: Framing = 'chunks'): Frame[] {
+    if (framing === 'packets') return packetsIn(this.received).map(frameOfPacket);
+    return parseFrames(framing === 'chunks' ? dechunk(this.received) : this.received.toString());
   }
 
   clear(): void {
     this.#chunks = [];
   }
+}
+
+/** What an SSE client would have been sent instead of a packet. The cursor is the last member of its data. */
+export function frameOfPacket(packet: string): Frame {
+  const [, event, data] = /^42\["([^"]+)",(.*)\]$/s.exec(packet) ?? [];
+  if (event === undefined || data === undefined) throw new Error(`not an event: ${packet.slice(0, 100)}`);
+  JSON.parse(data);
+  const [members = '', id, prev] = /,?"cursor":"([^"]+)"(?:,"prev_cursor":"([^"]+)")?\}$/.exec(data) ?? [];
+  if (event === 'cursor') return { id: id as string };
+  const rest = members === '' ? data : `${data.slice(0, -members.length)}}`;
+  return { ...(id === undefined ? {} : { id }), ...(prev === undefined ? {} : { prev }), event, data: rest };
 }
 
 /** @throws when the bytes are not whole chunks. */

@@ -4,7 +4,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { readConfig } from '../config.ts';
 import { GatewayModule } from '../gateway.module.ts';
 import { Gateway } from '../gateway.ts';
-import { configureHttp, SERVER_OPTIONS } from '../http.ts';
+import { configureHttp, serverOptions } from '../http.ts';
 
 /** A whole gateway app in this process, on a free port. */
 export class TestGateway {
@@ -22,18 +22,23 @@ export class TestGateway {
     TestGateway.#running.add(this);
   }
 
-  static async start(redisUrl: string, env: Record<string, string> = {}): Promise<TestGateway> {
+  /** @param log gets the lines of its log, at the level of LOG_LEVEL. */
+  static async start(
+    redisUrl: string,
+    env: Record<string, string> = {},
+    log?: (line: string) => void,
+  ): Promise<TestGateway> {
     // The feeder sends no clock: only tests of staleness look at it.
     const quiet = { LOG_LEVEL: 'silent', ADDR: '127.0.0.1:0', CLOCK_STALE_MS: '600000' };
     const config = readConfig([], { REDIS_URL: redisUrl, ...quiet, ...env });
     if (!config) throw new Error('no configuration');
-    const logger = createLogger('gateway', config.LOG_LEVEL);
+    const logger = createLogger('gateway', config.LOG_LEVEL, log && { write: log });
     const app = await startApp({
       name: 'gateway',
       module: GatewayModule.forRoot(config, logger),
       addr: config.ADDR,
       logger,
-      http: SERVER_OPTIONS,
+      http: serverOptions(config),
       configure: (it) => configureHttp(it, config),
     });
     return new TestGateway(app, (app.getHttpServer().address() as { port: number }).port);

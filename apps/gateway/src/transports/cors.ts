@@ -11,17 +11,32 @@ export function corsHeaders(allowed: readonly string[], origin: string | undefin
 }
 
 /**
+ * For WebSockets, which no browser asks about: pages of other origins than those named, or this very host's, may not
+ * read by them what they could not read otherwise.
+ */
+export function isAllowedOrigin(allowed: readonly string[], headers: IncomingHttpHeaders): boolean {
+  const { origin } = headers;
+  return origin === undefined || allowed.includes('*') || allowed.includes(origin) || isOwn(origin, hostOf(headers));
+}
+
+/**
  * For requests that change something: browsers send some of them without asking first, and only hide the answer. A page
  * may send them that is of an origin named by `allowed`, or of the very host it speaks to; who sends no Origin is none.
  *
  * @throws DepthcastError `ORIGIN_FORBIDDEN`
  */
-export function checkOrigin(allowed: readonly string[], { origin, host }: IncomingHttpHeaders): void {
-  if (origin === undefined || allowed.includes(origin) || isOwn(origin, host)) return;
+export function checkOrigin(allowed: readonly string[], headers: IncomingHttpHeaders): void {
+  const { origin } = headers;
+  if (origin === undefined || allowed.includes(origin) || isOwn(origin, hostOf(headers))) return;
   throw new DepthcastError(
     'ORIGIN_FORBIDDEN',
     `origin ${quote(origin)} may not place orders: takes those that CORS_ORIGIN names`,
   );
+}
+
+/** The host that a request speaks to. HTTP/2 says it in a header of its own. */
+export function hostOf(headers: IncomingHttpHeaders): string | undefined {
+  return headers.host ?? (headers[':authority'] as string | undefined);
 }
 
 /** Compared as the origin's scheme reads them, by which either may leave out its port. */

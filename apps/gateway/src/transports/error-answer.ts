@@ -18,13 +18,30 @@ export interface ErrorAnswer {
 }
 
 const RETRY_AFTER_SECONDS = 1;
+const UNAUTHORIZED = 401;
+const UNAVAILABLE = 503;
 const TOO_MANY_BYTES = 413;
 const UNKNOWN_TYPE = 415;
 
+/** How often each error has been answered since this process began, over whatever transport. */
+export const answered = new Map<ErrorCode, number>();
+
 export function errorAnswer(error: DepthcastError & { readonly clientOrderId?: string }): ErrorAnswer {
   const { status, code, message, clientOrderId } = error;
+  answered.set(code, (answered.get(code) ?? 0) + 1);
   const id = clientOrderId === undefined ? {} : { client_order_id: clientOrderId };
   return { event: 'error', code: status, error: code, message, ...id };
+}
+
+/** Sends a refusal, with the headers that its status asks for (RFC 9110, RFC 6750). */
+export function refuse(reply: FastifyReply, error: DepthcastError): void {
+  const { status, code } = error;
+  if (status === UNAVAILABLE) void reply.header('Retry-After', RETRY_AFTER_SECONDS);
+  if (status === UNAUTHORIZED) {
+    const why = code === 'TOKEN_MISSING' ? '' : ', error="invalid_token"';
+    void reply.header('WWW-Authenticate', `Bearer realm="depthcast"${why}`);
+  }
+  void reply.status(status).send(errorAnswer(error));
 }
 
 /** Answers a path that is none, which no route and no filter ever sees. */
@@ -45,7 +62,7 @@ export class ErrorFilter extends BaseExceptionFilter {
     }
     const error = named(exception);
     const methods = exception instanceof NotFoundException ? methodsOf(request) : [];
-    if (methods.length > 0) {
+    if (methods.length > 0 && !methods.includes(request.method)) {
       const allow = methods.join(', ');
       void reply.header('Allow', allow);
       super.catch(new MethodNotAllowedException(`${request.method} is not allowed: takes ${allow}`), host);
@@ -57,8 +74,7 @@ export class ErrorFilter extends BaseExceptionFilter {
       return;
     }
     if (reply.sent) return;
-    if (error.code === 'OVERLOADED') void reply.header('Retry-After', RETRY_AFTER_SECONDS);
-    void reply.status(error.status).send(errorAnswer(error));
+    refuse(reply, error);
   }
 }
 

@@ -1,13 +1,17 @@
-import { L3Book, seedTime } from '@depthcast/book';
+import { type BookReplica, L3Book, seedTime } from '@depthcast/book';
 import { LEVELS_DEFAULT, LEVELS_MAX, logStreamEvents, logStreamTypes, viewTypes } from '@depthcast/protocol';
-import { Controller, Get, Inject, Redirect } from '@nestjs/common';
-import { ACCOUNT_DEFAULT } from '../commands/account-of.ts';
+import { Controller, Get, Inject, NotFoundException, Redirect } from '@nestjs/common';
+import { ACCOUNT_DEFAULT } from '../auth/identity.ts';
+import { TICKET_PATH } from '../auth/request-identity.ts';
+import { TICKET_SECONDS } from '../auth/tickets.ts';
 import { BODY_BYTES_MAX } from '../commands/order-body.ts';
 import { ORDERS_LIMIT_DEFAULT, ORDERS_LIMIT_MAX, WAIT_MS_DEFAULT, WAIT_MS_MAX } from '../commands/order-params.ts';
 import { ORDER_FIELDS } from '../commands/order-request.ts';
 import type { GatewayConfig } from '../config.ts';
 import { Gateway } from '../gateway.ts';
-import type { BookReplica } from '../views/book-replica.ts';
+import { HISTORY_DOCUMENT } from '../history/endpoints.ts';
+import { REPLAY_DOCUMENT } from '../replay/replay-params.ts';
+import { HEADER_BYTES_MAX } from './client-error.ts';
 import { SEED_TYPES, SUBSCRIBABLE_TYPES } from './event-types.ts';
 import { INTERVAL_MS_MAX, INTERVAL_MS_MIN } from './stream-params.ts';
 
@@ -27,7 +31,9 @@ export class InfoController {
   /** Whoever opens the bare address in a browser finds out what is here. */
   @Get()
   @Redirect('/api', 302)
-  root(): void {}
+  root(): void {
+    if (!this.#config.WEB_ENABLED) throw new NotFoundException('there is no page here: WEB_ENABLED is false');
+  }
 
   @Get('symbols')
   symbols() {
@@ -50,14 +56,25 @@ export class InfoController {
           description: 'Order book views and streams of single event types as Server-Sent Events',
         },
         { path: '/api/stream', method: 'GET', description: 'The event log as Server-Sent Events, with exact resume' },
+        { path: '/protected/stream', method: 'GET', description: '/stream, with a token' },
+        { path: '/protected/api/stream', method: 'GET', description: '/api/stream, with a token' },
+        { path: TICKET_PATH, method: 'POST', description: 'A one-time ticket for a stream, for a token' },
+        {
+          path: '/socket.io/',
+          method: 'GET',
+          description: 'Socket.IO 4: best prices, views and streams of single event types (docs/SOCKETIO.md)',
+        },
         { path: '/api/orders', method: 'POST', description: 'A paper order; 202 once it is on its way to the engine' },
         { path: '/api/orders', method: 'GET', description: "An account's orders, the newest first" },
         { path: '/api/orders/{client_order_id}', method: 'GET', description: 'How one order stands' },
         { path: '/api/orders/{client_order_id}', method: 'DELETE', description: 'Cancels an order' },
         { path: '/api/account', method: 'GET', description: "An account's balances" },
         { path: '/api/positions', method: 'GET', description: "What an account's fills have come to, by symbol" },
+        ...HISTORY_DOCUMENT,
         { path: '/symbols', method: 'GET', description: 'The symbols available here' },
         { path: '/api', method: 'GET', description: 'This document' },
+        { path: '/docs', method: 'GET', description: 'The same in full, to be read: OpenAPI (/docs-json)' },
+        { path: '/docs/asyncapi.json', method: 'GET', description: 'What streams and Socket.IO send: AsyncAPI' },
         { path: '/health', method: 'GET', description: 'Whether this process should be left running' },
         { path: '/ready', method: 'GET', description: 'Whether clients should be sent here' },
         { path: '/metrics', method: 'GET', description: 'Prometheus metrics' },
@@ -75,8 +92,9 @@ export class InfoController {
           max_levels: `default levels, 1 to ${LEVELS_MAX} (${LEVELS_DEFAULT})`,
           interval: `ms between frames, ${INTERVAL_MS_MIN} to ${INTERVAL_MS_MAX}, 0 for every change (${INTERVAL_MS})`,
           last_id: 'the last id received; the Last-Event-ID header wins over it',
+          ...REPLAY_DOCUMENT,
         },
-        events: ['connection_info', 'market_data', 'heartbeat', 'error', 'reset'],
+        events: ['connection_info', 'market_data', 'heartbeat', 'error', 'reset', 'replay'],
       },
       api_stream: {
         parameters: {
@@ -86,14 +104,19 @@ export class InfoController {
           last_id: "resume after this id, a cursor or an integer; 0 is the log's beginning; Last-Event-ID wins over it",
           ids: 'cursor (epoch-offset) or int (a monotonic integer) (cursor)',
           chain: '1 adds a prev: line, the id of the event before in this subscription (0)',
+          ...REPLAY_DOCUMENT,
         },
         events: SUBSCRIBABLE_TYPES,
-        control_events: ['reset', 'book_status', 'error'],
+        control_events: ['reset', 'book_status', 'error', 'connection_info', 'replay'],
       },
       orders: ORDERS_DOCUMENT,
+      authentication: { mode: this.#config.AUTH_MODE, ...AUTHENTICATION_DOCUMENT },
       limits: {
+        sessions_per_ip: this.#config.SESSIONS_PER_IP_MAX,
+        header_bytes: HEADER_BYTES_MAX,
         sessions: SESSIONS_MAX,
         streams_per_session: STREAMS_MAX,
+        replays: this.#config.REPLAYS_MAX,
         levels: LEVELS_MAX,
         orders_pending: ORDERS_PENDING_MAX,
         body_bytes: BODY_BYTES_MAX,
@@ -103,6 +126,20 @@ export class InfoController {
     };
   }
 }
+
+const AUTHENTICATION_DOCUMENT = {
+  modes: {
+    off: 'nobody is asked: the account parameter decides',
+    optional: 'market data is public, what belongs to an account takes a token, whose subject is the account',
+    required: 'everything takes a token but /, /api, /docs, /health, /ready and /metrics',
+  },
+  header: 'Authorization: Bearer <JSON Web Token>',
+  ticket: `?ticket= of a stream, where no header can be sent: good once, for ${TICKET_SECONDS} s`,
+  answers: {
+    401: 'TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED or TICKET_INVALID; on a stream the same as its last event',
+    403: 'FORBIDDEN: what was asked for is of another account',
+  },
+} as const;
 
 const ORDERS_DOCUMENT = {
   parameters: {

@@ -1,38 +1,40 @@
 import { DepthcastError, normalizeSymbol } from '@depthcast/protocol';
-import { accountOf } from '../commands/account-of.ts';
+import { accountFor, type Identity } from '../auth/identity.ts';
 import type { Format } from '../fanout/format.ts';
 import type { ResumeRequest } from '../resume/locator.ts';
 import { SEED_TYPES, SUBSCRIBABLE_TYPES } from './event-types.ts';
-import { invalid, list, oneOf, type Query, quote, refuseArrayForms, resumeRequest } from './query.ts';
+import { invalid, list, oneOf, type Query, quote, refuseArrayForms, resumeRequest, single } from './query.ts';
 
 /** What `GET /api/stream` was asked for. `undefined` types or symbols: all of them. */
 export interface LogSubscription {
   readonly types: readonly string[] | undefined;
   readonly symbols: readonly string[] | undefined;
-  /** Whose private events these are, among the types that are private. */
-  readonly account: string;
+  /** Whose private events these are, among the types that are private; `undefined`: nobody's. */
+  readonly account: string | undefined;
   readonly ids: Format['ids'];
   readonly chain: boolean;
   readonly resume: ResumeRequest | undefined;
 }
 
-export const LOG_PARAMETERS = ['types', 'symbols', 'account', 'last_id', 'ids', 'chain'] as const;
+export const LOG_PARAMETERS = ['types', 'symbols', 'account', 'last_id', 'ids', 'chain', 'ticket'] as const;
 
 /**
  * Reads the query of `/api/stream`.
  *
- * @throws DepthcastError `PARAMETER_INVALID` or `SYMBOL_UNKNOWN`, naming the parameter, what came, what is allowed.
+ * @throws DepthcastError `PARAMETER_INVALID` or `SYMBOL_UNKNOWN`, naming the parameter, what came, what is allowed;
+ *   `FORBIDDEN` or `TOKEN_MISSING` for an account that is not the client's.
  */
 export function parseLogSubscription(
   query: Query,
   lastEventId: string | readonly string[] | undefined,
   hasSymbol: (symbol: string) => boolean,
+  identity: Identity,
 ): LogSubscription {
   refuseArrayForms(query, LOG_PARAMETERS);
   return {
     types: parseTypes(query),
     symbols: parseSymbols(query, hasSymbol),
-    account: accountOf(query),
+    account: accountFor(identity, single(query, 'account')),
     ids: oneOf(query, 'ids', ['cursor', 'int'], 'cursor'),
     chain: oneOf(query, 'chain', ['0', '1'], '0') === '1',
     resume: resumeRequest(lastEventId, query),

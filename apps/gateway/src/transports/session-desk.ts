@@ -1,9 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { DepthcastError } from '@depthcast/protocol';
 import { controlFrame } from '../fanout/format.ts';
+import type { AddressLimit } from './address-limit.ts';
+import { errorAnswer } from './error-answer.ts';
 import type { SseStream } from './sse-response.ts';
+
+/** An open connection as the desk sees it, of whatever transport. What ends it is said in SSE frames. */
+export interface Guest extends Pick<SseStream, 'onClose' | 'end'> {
+  readonly socket: { readonly destroyed: boolean; destroy(): unknown };
+}
 
 export interface SessionDeskOptions {
   readonly sessionsMax: number;
+  readonly addresses: AddressLimit;
   /** Whether there is anything to stream yet. */
   readonly isStarted: () => boolean;
 }
@@ -16,12 +25,14 @@ const DRAIN_SLICES = 20;
 const DRAIN_SLICE_MS = 50;
 const DRAIN_AT_ONCE_SESSIONS_MAX = 100;
 const DRAIN_MS_MAX = 2_000;
+/** A client that does not read its farewell is cut off without it. */
+const FAREWELL_MS_MAX = 500;
 
 /** Admits sessions, refuses them kindly, and closes them all when the process has to go. */
 export class SessionDesk {
   readonly #options: SessionDeskOptions;
   /** Each open stream, and how to take its session out of the fan-out. */
-  readonly #open = new Map<SseStream, () => void>();
+  readonly #open = new Map<Guest, () => void>();
   #isDraining = false;
   refused = 0;
 
@@ -34,16 +45,31 @@ export class SessionDesk {
   }
 
   /**
-   * Whether a session can be opened. A refusal is a 200 that says when to come back: any other answer would end a
-   * browser's EventSource for good.
+   * Whether a session of that address can be opened. A refusal is a 200 that says when to come back: any other answer
+   * would end a browser's EventSource for good.
    */
-  admits(stream: SseStream): boolean {
+  admits(stream: SseStream, address: string): boolean {
     const refusal = this.#refusal();
-    if (!refusal) return true;
-    this.refused++;
-    const data = JSON.stringify({ event: 'error', code: 503, message: refusal.message });
-    stream.end(`retry: ${jittered(refusal.retryMs)}\n\n${controlFrame('error', data)}`);
-    return false;
+    if (refusal) {
+      this.#sendBack(stream, { event: 'error', code: 503, message: refusal.message }, refusal.retryMs);
+      return false;
+    }
+    const crowd = this.#crowd(address);
+    if (crowd) this.sendBack(stream, crowd);
+    return !crowd;
+  }
+
+  /** Why a session of that address cannot be opened now, for a transport that says so before it opens one. Counted. */
+  refuses(address: string): DepthcastError | undefined {
+    const refusal = this.#refusal();
+    const error = refusal ? new DepthcastError('OVERLOADED', refusal.message) : this.#crowd(address);
+    if (error) this.refused++;
+    return error;
+  }
+
+  /** Refuses for a reason that may pass. */
+  sendBack(stream: SseStream, error: DepthcastError): void {
+    this.#sendBack(stream, errorAnswer(error), RETRY_MS_OVERLOADED);
   }
 
   /** Whether the next session would be refused: then its parameters need not be looked at. */
@@ -52,11 +78,25 @@ export class SessionDesk {
   }
 
   /** @param leave takes the session out of the fan-out; called exactly once. */
-  enter(stream: SseStream, leave: () => void): void {
+  enter(stream: Guest, address: string, leave: () => void): void {
+    const leaveAddress = this.#options.addresses.enter(address);
     this.#open.set(stream, leave);
     stream.onClose(() => {
+      // Counted until it is gone, whatever has been said: its socket is what costs.
+      leaveAddress();
       if (this.#open.delete(stream)) leave();
     });
+  }
+
+  /** Ends one session for good, saying why. Safe to call for one that is gone. */
+  dismiss(stream: Guest, error: DepthcastError): void {
+    const leave = this.#open.get(stream);
+    if (!leave) return;
+    this.#open.delete(stream);
+    leave();
+    stream.end(controlFrame('error', JSON.stringify(errorAnswer(error))));
+    const cut = setTimeout(() => stream.socket.destroy(), FAREWELL_MS_MAX);
+    stream.onClose(() => clearTimeout(cut));
   }
 
   /** Says goodbye to everybody, over a second when they are many, and waits until they are gone. */
@@ -76,6 +116,17 @@ export class SessionDesk {
     }
     const deadlineMs = Date.now() + DRAIN_MS_MAX;
     while (Date.now() < deadlineMs && streams.some((stream) => !stream.socket.destroyed)) await sleep(10);
+  }
+
+  #crowd(address: string): DepthcastError | undefined {
+    const { addresses } = this.#options;
+    if (!addresses.isFull(address)) return undefined;
+    return new DepthcastError('TOO_MANY_CONNECTIONS', `one address has ${addresses.sessionsMax} streams at most`);
+  }
+
+  #sendBack(stream: SseStream, answer: object, retryMs: number): void {
+    this.refused++;
+    stream.end(`retry: ${jittered(retryMs)}\n\n${controlFrame('error', JSON.stringify(answer))}`);
   }
 
   #refusal(): { message: string; retryMs: number } | undefined {

@@ -2,54 +2,89 @@ import { randomUUID } from 'node:crypto';
 import { seedTime } from '@depthcast/book';
 import { DepthcastError } from '@depthcast/protocol';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { type Authenticator, accountFor, type Identity, type SessionGuard } from '../auth/identity.ts';
+import { credentialsOf } from '../auth/request-identity.ts';
 import type { GatewayConfig } from '../config.ts';
 import { Filter } from '../fanout/filter.ts';
 import { controlFrame } from '../fanout/format.ts';
 import { LogSession } from '../fanout/session.ts';
 import type { Gateway } from '../gateway.ts';
+import { describeReplay, type ReplayDesk } from '../replay/replay-desk.ts';
+import { type ReplayPlan, type ReplayWanted, wantedOf } from '../replay/replay-session.ts';
+import type { ResumeRequest } from '../resume/locator.ts';
 import { corsHeaders } from './cors.ts';
-import { errorAnswer } from './error-answer.ts';
+import { refuse } from './error-answer.ts';
 import { parseLogSubscription } from './log-params.ts';
-import type { Query } from './query.ts';
+import { type Query, single } from './query.ts';
 import type { SessionDesk } from './session-desk.ts';
 import { openSse, type SseStream, sseHead } from './sse-response.ts';
-import { errorBody, parseStreamSubscription, type StreamError, type StreamSubscription } from './stream-params.ts';
+import { errorBody, parseStreamSubscription, type StreamError } from './stream-params.ts';
 import { StreamSession } from './stream-session.ts';
 
 const BAD_REQUEST = 400;
+const UNAVAILABLE = 503;
+
+/** A stream that is open, for whom, and what was asked for. */
+interface Opened<T> {
+  readonly stream: SseStream;
+  readonly identity: Identity;
+  readonly subscription: T;
+}
 
 /** The two event streams over HTTP. Whatever can never succeed is a 400 before the stream opens; all else is a 200. */
 export class SseEndpoints {
   readonly #gateway: Gateway;
   readonly #desk: SessionDesk;
   readonly #config: GatewayConfig;
+  readonly #authenticator: Authenticator;
+  readonly #guard: SessionGuard;
+  readonly #replays: ReplayDesk;
 
-  constructor(gateway: Gateway, desk: SessionDesk, config: GatewayConfig) {
+  constructor(
+    gateway: Gateway,
+    desk: SessionDesk,
+    config: GatewayConfig,
+    authenticator: Authenticator,
+    guard: SessionGuard,
+    replays: ReplayDesk,
+  ) {
     this.#gateway = gateway;
     this.#desk = desk;
     this.#config = config;
+    this.#authenticator = authenticator;
+    this.#guard = guard;
+    this.#replays = replays;
   }
 
   /** `/api/stream` (VeloZ seed): the log's own events. */
-  async log(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  async log(request: FastifyRequest, reply: FastifyReply, isProtected: boolean): Promise<void> {
     const { fanout, ladder, topics, state } = this.#gateway;
-    const opened = await this.#open(request, reply, (query, lastEventId) =>
-      parseLogSubscription(query, lastEventId, (symbol) => state.hasSymbol(symbol)),
+    const opened = await this.#open(request, reply, isProtected, (query, lastEventId, identity) =>
+      this.#withReplay(
+        query,
+        parseLogSubscription(query, lastEventId, (symbol) => state.hasSymbol(symbol), identity),
+        [],
+      ),
     );
     if (!opened) return;
     const { stream, subscription } = opened;
-    const { types, symbols, account, ids, chain, resume } = subscription;
-    const filter = new Filter(topics, types, symbols, { account });
-    const session = new LogSession(stream.socket, filter, { ids, chain, chunked: stream.chunked });
+    const { types, symbols, account, ids, chain, resume, replay } = subscription;
+    const filter = new Filter(topics, types, symbols, account === undefined ? {} : { account });
+    const format = { ids, chain, framing: stream.framing };
+    if (replay) {
+      const log = { filter, format, fresh: 'tail' } as const;
+      return await this.#play(request, opened, replay, { log, views: undefined }, this.#greeting([], replay));
+    }
+    const session = new LogSession(stream.socket, filter, format);
     fanout.add(session);
-    this.#desk.enter(stream, () => fanout.close(session));
+    this.#enter(request, opened, () => fanout.close(session));
     await ladder.start(session, resume);
   }
 
   /** `/stream` (market-depth seed): views of the books, and log-type streams. */
-  async streams(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  async streams(request: FastifyRequest, reply: FastifyReply, isProtected: boolean): Promise<void> {
     const { state } = this.#gateway;
-    const opened = await this.#open(request, reply, (query, lastEventId) => {
+    const opened = await this.#open(request, reply, isProtected, (query, lastEventId) => {
       const subscription = parseStreamSubscription(query, lastEventId, {
         symbols: state.symbols,
         kindOf: (symbol) => state.book(symbol)?.kind,
@@ -58,29 +93,45 @@ export class SseEndpoints {
       });
       const { views: wanted, logStreams, errors } = subscription;
       if (wanted.length + logStreams.length === 0 && errors.length > 0) throw new NoStream(errors);
-      return subscription;
+      const symbols = new Set([...wanted, ...logStreams].map(({ symbol }) => symbol));
+      return this.#withReplay(query, subscription, [...symbols]);
     });
     if (!opened) return;
     const { stream, subscription } = opened;
-    const session = new StreamSession(this.#gateway, stream.socket, stream.chunked, subscription);
-    this.#desk.enter(stream, () => session.close());
-    await session.start(this.#greeting(subscription));
+    const { errors, replay } = subscription;
+    const greeting = this.#greeting(errors, replay);
+    if (replay) {
+      const wanted = wantedOf(subscription, this.#gateway, stream.framing);
+      return await this.#play(request, opened, replay, wanted, greeting);
+    }
+    const session = new StreamSession(this.#gateway, stream.socket, stream.framing, subscription);
+    this.#enter(request, opened, () => session.close());
+    await session.start(greeting);
   }
 
   /** Opens the stream, or says why not; `undefined` when there is nothing more to do. */
   async #open<T>(
     request: FastifyRequest,
     reply: FastifyReply,
-    parse: (query: Query, lastEventId: string | readonly string[] | undefined) => T,
-  ): Promise<{ stream: SseStream; subscription: T } | undefined> {
+    isProtected: boolean,
+    parse: (query: Query, lastEventId: string | readonly string[] | undefined, identity: Identity) => T | Promise<T>,
+  ): Promise<Opened<T> | undefined> {
     const cors = corsHeaders(this.#config.CORS_ORIGIN, request.headers.origin);
-    let subscription: T | undefined;
+    let asked: Omit<Opened<T>, 'stream'> | undefined;
+    let passing: DepthcastError | undefined;
+    // Who is sent back anyway keeps a ticket for the next time.
     if (!this.#desk.isClosed) {
       try {
-        subscription = parse(request.query as Query, request.headers['last-event-id']);
+        const query = request.query as Query;
+        const identity = await this.#authenticator.authenticate(credentialsOf(request, isProtected));
+        if (identity.kind === 'account') accountFor(identity, single(query, 'account'));
+        asked = { identity, subscription: await parse(query, request.headers['last-event-id'], identity) };
       } catch (error) {
-        refuse(reply, error);
-        return undefined;
+        passing = isPassing(error) ? error : undefined;
+        if (!passing) {
+          refuseStream(reply, error);
+          return undefined;
+        }
       }
     }
     if (request.method === 'HEAD') {
@@ -88,18 +139,52 @@ export class SseEndpoints {
       return undefined;
     }
     const stream = await openSse(request, reply, cors);
+    if (stream && passing) this.#desk.sendBack(stream, passing);
     // Parameters can only be checked, against the symbols above all, once there is something to stream.
-    if (!stream || !this.#desk.admits(stream)) return undefined;
-    if (subscription === undefined) stream.end('');
-    return subscription === undefined ? undefined : { stream, subscription };
+    if (!stream || passing || !this.#desk.admits(stream, request.ip)) return undefined;
+    if (asked === undefined) stream.end('');
+    return asked && { stream, ...asked };
   }
 
-  #greeting({ errors }: StreamSubscription): string {
+  /** @param close takes the session out of the fan-out. */
+  #enter(request: FastifyRequest, { stream, identity }: Opened<unknown>, close: () => void): void {
+    const unwatch = this.#guard.watch(identity, (error) => this.#desk.dismiss(stream, error));
+    this.#desk.enter(stream, request.ip, () => {
+      unwatch();
+      close();
+    });
+  }
+
+  /** A subscription, and where in the past it is to begin. */
+  async #withReplay<T extends { readonly resume: ResumeRequest | undefined }>(
+    query: Query,
+    subscription: T,
+    symbols: readonly string[],
+  ): Promise<T & { readonly replay: ReplayPlan | undefined }> {
+    return { ...subscription, replay: await this.#replays.plan(query, subscription.resume, symbols) };
+  }
+
+  async #play(
+    request: FastifyRequest,
+    opened: Opened<unknown>,
+    plan: ReplayPlan,
+    wanted: ReplayWanted,
+    greeting: string,
+  ): Promise<void> {
+    const { socket, framing } = opened.stream;
+    const session = this.#replays.open(socket, framing, plan, wanted);
+    if (!session) return this.#desk.sendBack(opened.stream, this.#replays.overloaded);
+    this.#enter(request, opened, () => session.close());
+    await session.start(greeting);
+  }
+
+  #greeting(errors: readonly StreamError[], replay: ReplayPlan | undefined): string {
     const info = {
       event: 'connection_info',
       client_id: randomUUID(),
       server_time: seedTime(Date.now()),
       supported_symbols: this.#gateway.state.symbols,
+      ...(replay ? { replay: describeReplay(replay) } : {}),
     };
     return [info, ...errors].map((data) => controlFrame(data.event, JSON.stringify(data))).join('');
   }
@@ -115,12 +200,17 @@ class NoStream extends Error {
   }
 }
 
-/** A 400 whose body is the seed's `error`: what was asked for can never succeed. */
-function refuse(reply: FastifyReply, error: unknown): void {
+/** Any answer but 200 would end a browser's EventSource for good: for what may succeed later there is none. */
+function isPassing(error: unknown): error is DepthcastError {
+  return error instanceof DepthcastError && error.status === UNAVAILABLE;
+}
+
+/** An answer whose body is the seed's `error`: what was asked for can never succeed. */
+function refuseStream(reply: FastifyReply, error: unknown): void {
   if (error instanceof NoStream) {
     void reply.status(BAD_REQUEST).send(errorBody(error.errors));
     return;
   }
   if (!(error instanceof DepthcastError)) throw error;
-  void reply.status(error.status).send(errorAnswer(error));
+  refuse(reply, error);
 }

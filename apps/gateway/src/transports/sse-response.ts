@@ -1,13 +1,17 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Http2ServerResponse, ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { LAST_CHUNK, onWire } from '../fanout/format.ts';
+import { type Framing, LAST_CHUNK, onWire } from '../fanout/format.ts';
+import type { Sink } from '../fanout/session.ts';
+import { LateSink } from './late-sink.ts';
+import { SECURITY_HEADERS } from './security-headers.ts';
 
-/** An open event stream: from here on bytes go straight onto the socket, already framed. */
+/** An open event stream: from here on bytes go straight onto the socket, or the stream of HTTP/2, already framed. */
 export interface SseStream {
-  readonly socket: Socket;
-  /** HTTP/1.1: what is written has to be chunks. */
-  readonly chunked: boolean;
+  readonly socket: Sink & { readonly destroyed: boolean };
+  readonly framing: Framing;
   /** Called once, when the connection is gone; at once when it is gone already. */
   onClose(closed: () => void): void;
   /** Writes a last text and ends the response properly. */
@@ -18,37 +22,64 @@ const HEADERS = {
   'Content-Type': 'text/event-stream; charset=utf-8',
   'Cache-Control': 'no-cache, no-transform',
   'X-Accel-Buffering': 'no',
+  ...SECURITY_HEADERS,
 } as const;
 
 /** Takes the response out of Fastify's hands and opens the stream; `undefined` when the client has left already. */
-export async function openSse(
+export function openSse(
   request: FastifyRequest,
   reply: FastifyReply,
   cors: Readonly<Record<string, string>>,
 ): Promise<SseStream | undefined> {
   reply.hijack();
-  const { raw: response } = reply;
+  const headers = { ...HEADERS, ...cors };
+  if (request.raw.httpVersionMajor === 2) {
+    return Promise.resolve(openOnHttp2(reply.raw as unknown as Http2ServerResponse, headers));
+  }
+  return openOnSocket(request, reply, headers);
+}
+
+async function openOnSocket(
+  request: FastifyRequest,
+  { raw: response }: FastifyReply,
+  headers: Readonly<Record<string, string>>,
+): Promise<SseStream | undefined> {
   const chunked = request.raw.httpVersionMajor > 1 || request.raw.httpVersionMinor >= 1;
+  const framing: Framing = chunked ? 'chunks' : 'plain';
   const socket = await socketOf(request.raw, response);
   if (!socket || socket.destroyed) return undefined;
   // Nagle would hold back a small frame until the one before is acknowledged.
   socket.setNoDelay(true);
-  response.writeHead(200, { ...HEADERS, ...cors, Connection: chunked ? 'keep-alive' : 'close' });
+  response.writeHead(200, { ...headers, Connection: chunked ? 'keep-alive' : 'close' });
   response.flushHeaders();
+  const isSecure = (socket as TLSSocket).encrypted === true;
+  return streamOn(socket, isSecure ? new LateSink(socket) : socket, framing);
+}
+
+/** HTTP/2 has frames of its own, and one socket for many streams: what is written and closed is the stream. */
+function openOnHttp2(response: Http2ServerResponse, headers: Readonly<Record<string, string>>): SseStream | undefined {
+  // Gone with its connection.
+  const stream = response.stream as ServerHttp2Stream | undefined;
+  if (!stream || stream.destroyed) return undefined;
+  response.writeHead(200, headers);
+  return streamOn(stream, new LateSink(stream), 'plain');
+}
+
+function streamOn(connection: Socket | ServerHttp2Stream, sink: SseStream['socket'], framing: Framing): SseStream {
   // A reset connection ends in `close` as well; without a listener it would end the process.
-  socket.on('error', () => {});
+  connection.on('error', () => {});
   return {
-    socket,
-    chunked,
+    socket: sink,
+    framing,
     onClose: (closed) => {
-      if (socket.destroyed) closed();
-      else socket.once('close', closed);
+      if (connection.destroyed) closed();
+      else connection.once('close', closed);
     },
     end: (text) => {
-      if (socket.destroyed || socket.writableEnded) return;
-      if (text !== '') socket.write(onWire(text, chunked));
-      if (chunked) socket.write(LAST_CHUNK);
-      socket.end();
+      if (connection.destroyed || connection.writableEnded) return;
+      if (text !== '') connection.write(onWire(text, framing));
+      if (framing === 'chunks') connection.write(LAST_CHUNK);
+      connection.end();
     },
   };
 }

@@ -1,5 +1,5 @@
+import type { BookKind } from '@depthcast/book';
 import { describe, expect, it } from '@jest/globals';
-import type { BookKind } from '../views/symbol-definition.ts';
 import type { Query } from './query.ts';
 import { parseStreamSubscription } from './stream-params.ts';
 

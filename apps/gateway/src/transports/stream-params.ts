@@ -1,3 +1,4 @@
+import type { BookKind } from '@depthcast/book';
 import {
   DepthcastError,
   isView,
@@ -17,7 +18,6 @@ import {
 import { topicText } from '../fanout/topics.ts';
 import type { ResumeRequest } from '../resume/locator.ts';
 import { insteadOf, needsOrders, noOrders } from '../views/streams-of-orders.ts';
-import type { BookKind } from '../views/symbol-definition.ts';
 import { invalid, list, type Query, quote, refuseArrayForms, resumeRequest, single } from './query.ts';
 
 /** A stream that cannot be given, as the market-depth seed's `error` event says it. */
@@ -43,15 +43,26 @@ export interface StreamSubscription {
   readonly resume: ResumeRequest | undefined;
 }
 
-export interface StreamParamOptions {
+export interface KnownSymbols {
   readonly symbols: readonly string[];
   /** What a symbol's book is made of; `undefined` while that is not known. */
   readonly kindOf: (symbol: string) => BookKind | undefined;
+}
+
+export interface StreamParamOptions extends KnownSymbols {
   readonly intervalMsDefault: number;
   readonly streamsMax: number;
 }
 
-export const STREAM_PARAMETERS = ['streams', 'symbols', 'data_type', 'max_levels', 'interval', 'last_id'] as const;
+export const STREAM_PARAMETERS = [
+  'streams',
+  'symbols',
+  'data_type',
+  'max_levels',
+  'interval',
+  'last_id',
+  'ticket',
+] as const;
 export const INTERVAL_MS_MIN = 50;
 export const INTERVAL_MS_MAX = 60_000;
 const STREAM_ID_CHARS_MAX = 100;
@@ -79,12 +90,13 @@ export function parseStreamSubscription(
     if (errors.has(text)) continue;
     const isFull = given !== undefined && streams.size + errors.size >= options.streamsMax;
     try {
-      const stream = check(read(defaults), options);
+      const stream = checkStream(read(defaults), options);
       const id = streamId(stream);
       if (streams.has(id)) continue;
       if (isFull) throw tooMany(options.streamsMax);
       streams.set(id, stream);
-      if (needsOrders(stream) && options.kindOf(stream.symbol) === undefined) doubts.push(doubt(stream, text));
+      const doubt = doubtOf(stream, text, options);
+      if (doubt) doubts.push(doubt);
     } catch (error) {
       errors.set(text, streamError(isFull ? tooMany(options.streamsMax) : error, text));
       if (isFull) break;
@@ -118,7 +130,7 @@ export function errorBody(errors: readonly StreamError[]): StreamError & { error
 export function streamError(error: unknown, definition: string): StreamError {
   if (!(error instanceof DepthcastError)) throw error;
   const { status, message } = error;
-  return { event: 'error', code: status, message, stream_id: sanitize(definition) };
+  return { event: 'error', code: status, message, stream_id: shownDefinition(definition) };
 }
 
 interface Definition {
@@ -148,7 +160,12 @@ function tooMany(streamsMax: number): DepthcastError {
   return new DepthcastError('PARAMETER_INVALID', message);
 }
 
-function check(stream: Stream, { symbols, kindOf }: StreamParamOptions): Stream {
+/**
+ * Whether there is such a stream here.
+ *
+ * @throws DepthcastError `SYMBOL_UNKNOWN` or `MBO_UNAVAILABLE`
+ */
+export function checkStream(stream: Stream, { symbols, kindOf }: KnownSymbols): Stream {
   if (!symbols.includes(stream.symbol)) {
     const known = symbols.length > 0 ? `: takes ${symbols.slice(0, 20).join(', ')}` : '';
     throw new DepthcastError('SYMBOL_UNKNOWN', `Unknown symbol ${quote(stream.symbol)}${known}`);
@@ -157,11 +174,12 @@ function check(stream: Stream, { symbols, kindOf }: StreamParamOptions): Stream 
   return stream;
 }
 
-/** It is no refusal: that would end a browser's EventSource for good. */
-function doubt(stream: Stream, definition: string): StreamError {
+/** Said of a stream that is given, but may be silent for ever: a refusal would end a browser's EventSource for good. */
+export function doubtOf(stream: Stream, definition: string, { kindOf }: KnownSymbols): StreamError | undefined {
+  if (!needsOrders(stream) || kindOf(stream.symbol) !== undefined) return undefined;
   const { symbol, type } = stream;
   const message = `It is not known yet whether ${symbol} has a book of orders: ${type} begins if it has, ask for ${insteadOf(stream)} if not`;
-  return { event: 'error', code: NOT_YET, message, stream_id: sanitize(definition) };
+  return { event: 'error', code: NOT_YET, message, stream_id: shownDefinition(definition) };
 }
 
 function parseDefaults(query: Query): StreamDefaults {
@@ -181,7 +199,8 @@ function parseInterval(query: Query, otherwise: number): number {
   throw invalid('interval', text, `0 (every change) or ${INTERVAL_MS_MIN} to ${INTERVAL_MS_MAX} ms`);
 }
 
-function sanitize(definition: string): string {
+/** What came, without what would not be seen, and not all of it. */
+export function shownDefinition(definition: string): string {
   const printable = [...definition].filter((c) => c >= ' ' && c !== '\u007f').join('');
   return printable.slice(0, STREAM_ID_CHARS_MAX);
 }

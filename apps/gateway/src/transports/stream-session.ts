@@ -1,5 +1,5 @@
 import { Filter } from '../fanout/filter.ts';
-import { onWire } from '../fanout/format.ts';
+import { type Framing, onWire } from '../fanout/format.ts';
 import { LogSession, type Sink } from '../fanout/session.ts';
 import type { Gateway } from '../gateway.ts';
 import type { ResumeRequest } from '../resume/locator.ts';
@@ -21,18 +21,18 @@ export class StreamSession {
   readonly #log: LogSession | undefined;
   #isClosed = false;
 
-  constructor(gateway: Gateway, sink: Sink, chunked: boolean, subscription: StreamSubscription) {
+  constructor(gateway: Gateway, sink: Sink, framing: Framing, subscription: StreamSubscription) {
     this.#gateway = gateway;
     this.#subscription = subscription;
     const { views, topics } = gateway;
     const { intervalMs, every, logStreams } = subscription;
     const hasLog = logStreams.length > 0;
     const watched = subscription.views.map((stream) => views.view(stream));
-    const viewSession = new ViewSession(sink, { chunked, intervalMs, views: watched, every, hasLog });
+    const viewSession = new ViewSession(sink, { framing, intervalMs, views: watched, every, hasLog });
     this.#views = viewSession;
     if (!hasLog) return;
     const filter = Filter.ofNames(topics, topicsOf(logStreams));
-    const format = { ids: 'cursor', chain: false, chunked } as const;
+    const format = { ids: 'cursor', chain: false, framing } as const;
     this.#log = new LogSession(sink, filter, format, { onReset: () => views.showAgain(viewSession) });
   }
 
@@ -73,7 +73,7 @@ export class StreamSession {
 
   #write(text: string): void {
     // An empty chunk would end the response.
-    if (text !== '') this.#views.sink.write(onWire(text, this.#views.chunked));
+    if (text !== '') this.#views.sink.write(onWire(text, this.#views.framing));
   }
 }
 

@@ -1,10 +1,10 @@
+import { OrderReplica } from '@depthcast/book';
 import type { LogEvent } from '@depthcast/protocol';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { TopicTable } from '../fanout/topics.ts';
 import { OrderFeed } from '../testing/order-feed.ts';
 import { MarketState } from './market-state.ts';
-import { OrderReplica } from './order-replica.ts';
 
 /** A gateway's state, fed with events. */
 class Follower {

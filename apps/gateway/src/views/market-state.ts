@@ -1,21 +1,21 @@
+import {
+  BOOK_EVENT_TYPES,
+  type BookEventType,
+  type BookReplica,
+  LevelReplica,
+  OrderReplica,
+  redefine,
+  replicaFor,
+  restoreReplica,
+  toUs,
+} from '@depthcast/book';
 import type { LogEntry, StoredBook } from '@depthcast/log';
 import { SYMBOL_PATTERN } from '@depthcast/protocol';
 import type { Topic } from '../fanout/topics.ts';
-import { type BookEventType, type BookReplica, toUs } from './book-replica.ts';
-import { LevelReplica } from './level-replica.ts';
-import { OrderReplica } from './order-replica.ts';
-import { restoreReplica } from './stored-book.ts';
-import { definitionOf, hasSameBook } from './symbol-definition.ts';
 
 /** Events of which the last one says how things stand, for snapshots to show; of klines, that of each interval. */
 const LAST_VALUE_TYPES = new Set(['symbol', 'market', 'bbo', 'book_status', 'ticker', 'analytics', 'kline']);
-const BOOK_EVENT_TYPES = new Set<string>([
-  'book_order',
-  'book_change',
-  'book_status',
-  'book_orders',
-  'book_snapshot',
-] satisfies BookEventType[]);
+const BOOK_EVENTS = new Set<string>(BOOK_EVENT_TYPES);
 
 export interface MarketStateOptions {
   /** A replica is not the engine's book, or an event could not be read. */
@@ -107,28 +107,19 @@ export class MarketState {
   #applyBook(known: BookReplica, entry: LogEntry, type: BookEventType): void {
     const cursor = { epoch: entry.epoch, offset: entry.offset };
     if (known.has(cursor)) return;
-    const tellsKind = known.kind !== 'orders' && (type === 'book_order' || type === 'book_orders');
-    const replica = tellsKind ? this.#put(new OrderReplica(known.symbol, known)) : known;
+    const replica = replicaFor(known, type);
+    if (replica !== known) this.#put(replica);
     const { version } = replica;
     const mismatch = replica.apply(type, cursor, entry.payload);
     if (mismatch !== undefined) this.#suspect(replica.symbol, mismatch);
     if (replica.version !== version) this.#options.onBookChanged?.(replica);
   }
 
-  /** A symbol is new, or another than it was. A book in other ticks or lots, or of another kind, begins anew. */
-  #define(replica: BookReplica, entry: LogEntry): void {
-    const cursor = { epoch: entry.epoch, offset: entry.offset };
-    if (replica.has(cursor)) return;
-    const definition = definitionOf(JSON.parse(entry.payload.toString()));
-    const isSame = replica.book && replica.definition && hasSameBook(replica.definition, definition);
-    replica.definition = definition;
-    if (isSame) return;
-    const { symbol } = replica;
-    if (definition.book === 'orders') {
-      const orders = replica instanceof OrderReplica ? replica : this.#put(new OrderReplica(symbol, replica));
-      orders.begin(cursor);
-    } else if (replica instanceof OrderReplica) this.#put(new LevelReplica(symbol, replica));
-    this.#options.onBookChanged?.(this.#replica(symbol));
+  #define(known: BookReplica, entry: LogEntry): void {
+    const replica = redefine(known, { epoch: entry.epoch, offset: entry.offset }, entry.payload);
+    if (!replica) return;
+    if (replica !== known) this.#put(replica);
+    this.#options.onBookChanged?.(replica);
   }
 
   /** Said once, until the next whole book has set it right. */
@@ -155,5 +146,5 @@ export class MarketState {
 }
 
 function isBookEvent(type: string): type is BookEventType {
-  return BOOK_EVENT_TYPES.has(type);
+  return BOOK_EVENTS.has(type);
 }

@@ -1,10 +1,10 @@
+import type { OrderReplica } from '@depthcast/book';
 import { Market } from '@depthcast/market';
 import type { Input, LogEvent, UnstampedInput } from '@depthcast/protocol';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { TopicTable } from '../fanout/topics.ts';
 import { MarketState } from './market-state.ts';
-import type { OrderReplica } from './order-replica.ts';
 
 const price = fc.integer({ min: 9_900, max: 10_100 }).map((cents) => (cents / 100).toFixed(2));
 const size = fc.integer({ min: 0, max: 50 }).map((tenths) => (tenths / 10).toFixed(1));

@@ -1,10 +1,13 @@
-import { EMPTY, onWire } from '../fanout/format.ts';
+import { EMPTY, type Framing, onWire } from '../fanout/format.ts';
 import type { View } from './view.ts';
 import { framesSince, stampsOf, type ViewSession } from './view-session.ts';
 
 export interface ViewStats {
   framesOut: number;
   bytesOut: number;
+  /** Of these, to clients of Socket.IO. */
+  packetsOut: number;
+  packetBytesOut: number;
   /** Times a slow session was passed over. */
   skipped: number;
 }
@@ -14,7 +17,7 @@ export class ViewGroup {
   readonly intervalMs: number;
   readonly views: readonly View[];
   readonly hasLog: boolean;
-  readonly #chunked: boolean;
+  readonly #framing: Framing;
   readonly #stats: ViewStats;
   readonly #sessions = new Set<ViewSession>();
   /** What the members were last sent. */
@@ -24,7 +27,7 @@ export class ViewGroup {
     this.intervalMs = first.intervalMs;
     this.views = first.views;
     this.hasLog = first.hasLog;
-    this.#chunked = first.chunked;
+    this.#framing = first.framing;
     this.#stats = stats;
     this.#stamps = stampsOf(first.views);
   }
@@ -61,7 +64,7 @@ export class ViewGroup {
     const text = framesSince(this, before);
     this.#stamps = stamps;
     if (text === '') return;
-    const bytes = onWire(text, this.#chunked);
+    const bytes = onWire(text, this.#framing);
     for (const session of this.#sessions) {
       if (session.state !== 'live') this.#stats.skipped++;
       else if (this.#isBusy(session)) this.#wait(session, before);
@@ -72,16 +75,22 @@ export class ViewGroup {
 
   /** A control frame to all who can take one now. */
   writeToAll(text: string): void {
-    const bytes = onWire(text, this.#chunked);
+    const bytes = onWire(text, this.#framing);
+    if (bytes.length === 0) return;
     for (const session of this.#sessions) {
       if (session.state === 'live' && !this.#isBusy(session)) this.#write(session, bytes);
     }
   }
 
+  /** What it has not been shown, as soon as its socket takes it. */
+  complete(session: ViewSession): void {
+    if (session.state === 'live') this.#drain(session);
+  }
+
   /** Everything once more, as soon as its socket takes it: its client has been told to begin anew. */
   showAgain(session: ViewSession): void {
     session.stamps = [];
-    if (session.state === 'live') this.#drain(session);
+    this.complete(session);
   }
 
   /** Its socket has yet to take what the log session beside it wrote. Views alone cannot be live and busy. */
@@ -99,13 +108,17 @@ export class ViewGroup {
     const text = framesSince(this, session.stamps);
     // In step with the group again when nothing newer than the group's last is missing to it.
     session.stamps = undefined;
-    if (text !== '') this.#write(session, onWire(text, this.#chunked));
+    if (text !== '') this.#write(session, onWire(text, this.#framing));
   }
 
   #write(session: ViewSession, bytes: Buffer): void {
     session.sink.write(bytes);
     this.#stats.bytesOut += bytes.length;
     this.#stats.framesOut++;
+    if (this.#framing === 'packets') {
+      this.#stats.packetsOut++;
+      this.#stats.packetBytesOut += bytes.length;
+    }
     if (session.sink.writableLength === 0) return;
     session.stamps ??= this.#stamps;
     this.#drain(session);
@@ -124,7 +137,7 @@ export class ViewGroup {
       // Its group may be another one by now: what it watches is known by the session alone.
       const text = framesSince(session, session.stamps);
       session.stamps = stampsOf(session.views);
-      if (text !== '') this.#write(session, onWire(text, this.#chunked));
+      if (text !== '') this.#write(session, onWire(text, this.#framing));
     };
     session.sink.write(EMPTY, session.onDrained);
   }

@@ -1,6 +1,6 @@
+import type { BookReplica } from '@depthcast/book';
 import { streamId, type ViewStream } from '@depthcast/protocol';
 import { onWire } from '../fanout/format.ts';
-import type { BookReplica } from './book-replica.ts';
 import { View, type ViewSource } from './view.ts';
 import { ViewGroup, type ViewStats } from './view-group.ts';
 import { framesSince, type ViewSession } from './view-session.ts';
@@ -25,7 +25,7 @@ const EVERY_CHANGE_ROWS_MAX = 2_000;
  * pass, and the newest goes out. Interval 0 sends every change of the book, as long as there are not too many at once.
  */
 export class ViewHub {
-  readonly stats: ViewStats = { framesOut: 0, bytesOut: 0, skipped: 0 };
+  readonly stats: ViewStats = { framesOut: 0, bytesOut: 0, packetsOut: 0, packetBytesOut: 0, skipped: 0 };
   readonly #source: ViewSource;
   readonly #nowMs: () => number;
   readonly #views = new Map<string, { view: View; sessions: number }>();
@@ -54,7 +54,7 @@ export class ViewHub {
   /** Writes `head` (control frames) and the newest frames in one go, then keeps the session up to date. */
   add(session: ViewSession, head: string): void {
     const text = head + framesSince(session, undefined);
-    if (text !== '') session.sink.write(onWire(text, session.chunked));
+    if (text !== '') session.sink.write(onWire(text, session.framing));
     this.#sessions.add(session);
     for (const view of session.views) this.#hold(view);
     this.#enter(session);
@@ -71,6 +71,18 @@ export class ViewHub {
       this.#hold(view);
       this.#enter(session);
     }
+  }
+
+  /** Other views for a session: those that it has not been shown come at once, the others go on. */
+  change(session: ViewSession, views: readonly View[], hasLog: boolean): void {
+    if (!this.#sessions.has(session)) return;
+    const stamps = this.#exit(session);
+    const before = session.views;
+    session.change(views, stamps, hasLog);
+    for (const view of views) this.#hold(view);
+    for (const view of before) this.#release(view);
+    this.#enter(session);
+    this.#groups.get(session.key)?.complete(session);
   }
 
   /** Its client has been told to begin anew: it is shown everything once more. */

@@ -1,4 +1,5 @@
 import type { StreamDefaults } from '@depthcast/protocol';
+import type { Framing } from '../fanout/format.ts';
 import type { Sink } from '../fanout/session.ts';
 import type { View } from './view.ts';
 
@@ -8,7 +9,7 @@ import type { View } from './view.ts';
  */
 export class ViewSession {
   readonly sink: Sink;
-  readonly chunked: boolean;
+  readonly framing: Framing;
   readonly intervalMs: number;
   /** It watches every symbol, with this type and these levels: also those that the log names later. */
   readonly every: StreamDefaults | undefined;
@@ -16,7 +17,7 @@ export class ViewSession {
    * Log-type streams are on the same connection. Its frames carry no ids, or the client's cursor would skip what those
    * have not been sent yet; and its socket may be busy with what is not ours.
    */
-  readonly hasLog: boolean;
+  hasLog: boolean;
   state: 'live' | 'draining' | 'closed' = 'live';
   /** The stamps of what it was last sent, while that is not what its group was. */
   stamps: number[] | undefined;
@@ -27,7 +28,7 @@ export class ViewSession {
   constructor(
     sink: Sink,
     options: {
-      chunked: boolean;
+      framing: Framing;
       intervalMs: number;
       views: readonly View[];
       every?: StreamDefaults | undefined;
@@ -35,7 +36,7 @@ export class ViewSession {
     },
   ) {
     this.sink = sink;
-    this.chunked = options.chunked;
+    this.framing = options.framing;
     this.intervalMs = options.intervalMs;
     this.every = options.every;
     this.hasLog = options.hasLog ?? false;
@@ -52,17 +53,23 @@ export class ViewSession {
     return this.#key;
   }
 
+  /** Watches other views; of those that it watches already, `stamps` says what it has been sent. Not in a group. */
+  change(views: readonly View[], stamps: readonly number[], hasLog: boolean): void {
+    const before = new Map(this.#views.map((known, i) => [known, stamps[i] ?? 0]));
+    this.#views = sorted(views);
+    this.stamps = this.#views.map((view) => before.get(view) ?? 0);
+    this.hasLog = hasLog;
+    this.#key = this.#makeKey();
+  }
+
   /** Adds a view of which nothing has been sent; `stamps` are those of the views it has had so far. */
   extend(view: View, stamps: readonly number[]): void {
-    const before = new Map(this.#views.map((known, i) => [known, stamps[i] ?? 0]));
-    this.#views = sorted([...this.#views, view]);
-    this.stamps = this.#views.map((known) => before.get(known) ?? 0);
-    this.#key = this.#makeKey();
+    this.change([...this.#views, view], stamps, this.hasLog);
   }
 
   #makeKey(): string {
     const keys = this.#views.map((view) => view.key).join(',');
-    return `${this.intervalMs}${this.chunked ? '' : '+raw'}${this.hasLog ? '+log' : ''}|${keys}`;
+    return `${this.intervalMs}+${this.framing}${this.hasLog ? '+log' : ''}|${keys}`;
   }
 }
 

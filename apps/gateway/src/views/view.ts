@@ -1,7 +1,6 @@
-import { L3Book, renderMbo, renderMbp, seedTime } from '@depthcast/book';
+import { type BookReplica, L3Book, renderMbo, renderMbp, seedTime } from '@depthcast/book';
 import { formatCursor, streamId, type ViewStream } from '@depthcast/protocol';
 import { controlFrame } from '../fanout/format.ts';
-import type { BookReplica } from './book-replica.ts';
 import { noOrders } from './streams-of-orders.ts';
 
 /** One rendering of a view: its frame, and the offset that orders it among others. */

@@ -1,10 +1,7 @@
-import { seedTime } from '@depthcast/book';
+import { type BookReplica, LevelReplica, restoreReplica, seedTime } from '@depthcast/book';
 import type { ViewStream } from '@depthcast/protocol';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { MemorySink } from '../testing/memory-sink.ts';
-import type { BookReplica } from './book-replica.ts';
-import { LevelReplica } from './level-replica.ts';
-import { restoreReplica } from './stored-book.ts';
 import { ViewHub } from './view-hub.ts';
 import { ViewSession } from './view-session.ts';
 
@@ -45,7 +42,7 @@ class Bench {
   session(intervalMs: number, ...streams: ViewStream[]): { session: ViewSession; sink: MemorySink } {
     const sink = new MemorySink();
     const views = streams.map((s) => this.hub.view(s));
-    const session = new ViewSession(sink, { chunked: true, intervalMs, views });
+    const session = new ViewSession(sink, { framing: 'chunks', intervalMs, views });
     this.hub.add(session, '');
     return { session, sink };
   }

@@ -1,4 +1,5 @@
 import type { IngestConfig } from '../config.ts';
+import { reconnectPolicy } from '../seed-settings.ts';
 import { BinanceVenue } from './binance/binance-venue.ts';
 import { ReplayVenue } from './replay/replay-venue.ts';
 import { SimulatorVenue } from './simulator/simulator-venue.ts';
@@ -19,6 +20,7 @@ export async function createVenue(config: IngestConfig, report: VenueReport, gau
         wsUrl: config.BINANCE_WS_URL,
         restUrl: config.BINANCE_REST_URL,
         stallMs: config.STALL_MS,
+        reconnect: reconnectPolicy(config),
         report,
       });
     case 'replay':

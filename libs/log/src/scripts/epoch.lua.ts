@@ -4,10 +4,10 @@ import { LAST_ID, RUN_ID, TIP } from './shared.lua.ts';
 /**
  * Opens a new timeline where continuity cannot be proven, together with the snapshot that its first recovery needs.
  * KEYS: log, tip, snapshot. ARGV: expected term and epoch ('' where there must be no tip), writer, reason, inbox id,
- * logic version, engine state, and how far beyond the last epoch at least (1).
+ * logic version, engine state, a step, the writer's clock in ms.
  *
- * The epoch is Redis' clock, or one more than the last; its offset 0 says what Redis really held before. Answers
- * `OK` and the epoch, or `FENCED`.
+ * The epoch is the clock, Redis' or the writer's, whichever is later; where both are behind, the last epoch and the
+ * step. Its offset 0 says what Redis really held before. Answers `OK` and the epoch, or `FENCED`.
  */
 export const openEpoch = script(
   'epoch',
@@ -30,8 +30,10 @@ local held = tip ~= nil and last ~= '0-0'
 local before = math.max(tip and tonumber(tip.epoch) or 0, tonumber(string.match(last, '^(%d+)')))
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
--- A clock that is behind would name an epoch twice, should the first one be lost: so the step is the caller's.
-local epoch = string.format('%.0f', math.max(now, before + tonumber(ARGV[8] or '1')))
+-- Clocks of Redis differ from process to process; the writer's own goes on through a failover.
+now = math.max(now, tonumber(ARGV[9] or '0'))
+-- With both behind, a fixed step would name an epoch twice, should the first one be lost: so the writer draws it.
+local epoch = string.format('%.0f', now > before and now or before + tonumber(ARGV[8] or '1'))
 local previous = held and ('"' .. last .. '"') or 'null'
 redis.call('XADD', KEYS[1], epoch .. '-0', 'epoch',
   '{"type":"epoch","epoch":' .. epoch .. ',"previous_tail":' .. previous .. ',"reason":"' .. ARGV[4] .. '"}')

@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { connectRedis, partitionKeys } from '@depthcast/log';
 import { InboxFiller, progress } from '../engine/inbox.ts';
 import { runEngine, untilInputs } from '../engine/run-engine.ts';
-import { type Bench, rowOf, SkipBench } from '../harness.ts';
+import { type Bench, rowOf } from '../harness.ts';
+import { residentMib } from '../process-memory.ts';
 import { spreadOf } from '../statistics.ts';
 
 const INPUTS = 10_000_000;
@@ -54,12 +54,3 @@ export const engineMemory: Bench = {
     }
   },
 };
-
-function residentMib(pid: number): number {
-  try {
-    const kib = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];
-    return Number(kib) / 1024;
-  } catch {
-    throw new SkipBench('there is no /proc here to read the memory of a process from');
-  }
-}

@@ -18,14 +18,16 @@ export type FlowEntry = readonly [topic: string, payload: string];
  */
 export class Flow {
   readonly #symbol: string;
+  readonly #perSecond: number;
   readonly #random = new SeededRandom(11);
   readonly #live: string[] = [];
   #seq = 0;
   #orders = 0;
   #seconds = 0;
 
-  constructor(symbol: string) {
+  constructor(symbol: string, perSecond = PER_SECOND) {
     this.#symbol = symbol;
+    this.#perSecond = perSecond;
   }
 
   /** What comes before the first order. */
@@ -40,8 +42,8 @@ export class Flow {
   }
 
   next(): FlowEntry {
-    const tsEventUs = START_US + Math.floor((this.#seq * 1_000_000) / PER_SECOND);
-    if (this.#seq % PER_SECOND === 0) return this.clock();
+    const tsEventUs = START_US + Math.floor((this.#seq * 1_000_000) / this.#perSecond);
+    if (this.#seq % this.#perSecond === 0) return this.clock();
     const times = { tsRecvUs: tsEventUs, tsEventUs };
     if (this.#live.length >= RESTING) {
       return this.#entry('cancel', { ...times, orderId: this.#live.shift() as string });

@@ -8,11 +8,13 @@ const SYMBOL = 'BTCUSD';
 /** Fills an inbox with order flow under ids of our own, `1-<n>`: the tip's inbox id then says how far an engine is. */
 export class InboxFiller {
   readonly #client: RedisClient;
-  readonly #flow = new Flow(SYMBOL);
+  readonly #flow: Flow;
   #count = 0;
 
-  constructor(client: RedisClient) {
+  /** @param perSecond inputs that are a second of event time. */
+  constructor(client: RedisClient, perSecond?: number) {
     this.#client = client;
+    this.#flow = new Flow(SYMBOL, perSecond);
   }
 
   /** Inputs written so far. */

@@ -7,7 +7,14 @@ import { serveParent } from '../script-side.ts';
 import { quantile } from '../statistics.ts';
 
 export type LoadAsk =
-  | { readonly kind: 'connect'; readonly port: number; readonly path: string; readonly clients: number }
+  | {
+      readonly kind: 'connect';
+      readonly port: number;
+      readonly path: string;
+      readonly clients: number;
+      /** The path is a WebSocket's, and this the first thing that is said there. */
+      readonly say?: string;
+    }
   | { readonly kind: 'measure'; readonly ms: number; readonly pids: readonly number[] }
   | { readonly kind: 'disconnect' };
 
@@ -35,6 +42,14 @@ const READ_BYTES = 256 << 10;
 const CONNECT_AT_ONCE = 100;
 const CONNECT_MS_MAX = 15_000;
 const OK = 'HTTP/1.1 200';
+const SWITCHED = 'HTTP/1.1 101';
+const WEBSOCKET_HEADERS =
+  'Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n';
+/** FIN and opcode 1, and the bit that says masked: clients have to, and a mask of zeros changes nothing. */
+const TEXT_FRAME = 0x81;
+const MASKED = 0x80;
+const MASK_BYTES = 4;
+const SHORT_BYTES_MAX = 125;
 
 const shared = Buffer.allocUnsafeSlow(READ_BYTES);
 let sockets: Socket[] = [];
@@ -45,7 +60,7 @@ let latenciesUs: number[] = [];
 let nowUs = 0;
 let refused: string | undefined;
 
-function open(port: number, path: string, isSampled: boolean): Promise<void> {
+function open(port: number, path: string, isSampled: boolean, say: string | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     let isAnswered = false;
     const scanner = new NumberScanner('"ts_ns":', (tsNs) => {
@@ -56,7 +71,8 @@ function open(port: number, path: string, isSampled: boolean): Promise<void> {
       if (!isAnswered) {
         isAnswered = true;
         const head = shared.toString('latin1', 0, Math.min(count, 400));
-        if (!head.startsWith(OK)) reject(new Error(`${path} answered ${head}`));
+        if (!head.startsWith(say === undefined ? OK : SWITCHED)) reject(new Error(`${path} answered ${head}`));
+        if (say !== undefined) socket.write(frameOf(say));
         resolve();
       }
       bytes += count;
@@ -68,7 +84,8 @@ function open(port: number, path: string, isSampled: boolean): Promise<void> {
       return true;
     };
     const socket = connect({ port, host: '127.0.0.1', onread: { buffer: shared, callback: onRead } }, () => {
-      socket.write(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nAccept: text/event-stream\r\n\r\n`);
+      const headers = say === undefined ? 'Accept: text/event-stream\r\n' : WEBSOCKET_HEADERS;
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n${headers}\r\n`);
     });
     socket.on('error', reject);
     socket.on('close', () => {
@@ -78,7 +95,12 @@ function open(port: number, path: string, isSampled: boolean): Promise<void> {
   });
 }
 
-async function connectAll(port: number, path: string, clients: number): Promise<void> {
+function frameOf(text: string): Buffer {
+  if (text.length > SHORT_BYTES_MAX) throw new Error(`${text.length} characters do not fit a short frame`);
+  return Buffer.concat([Buffer.from([TEXT_FRAME, MASKED | text.length]), Buffer.alloc(MASK_BYTES), Buffer.from(text)]);
+}
+
+async function connectAll(port: number, path: string, clients: number, say: string | undefined): Promise<void> {
   refused = undefined;
   const late = sleep(CONNECT_MS_MAX, undefined, { ref: false }).then(() => {
     throw new Error(`only ${sockets.length} of ${clients} clients could connect`);
@@ -89,7 +111,7 @@ async function connectAll(port: number, path: string, clients: number): Promise<
     const count = Math.min(CONNECT_AT_ONCE, clients - sockets.length);
     const isSampled = (i: number) => i % apart === apart >> 1;
     const some = Array.from({ length: count }, (_, i) => isSampled(sockets.length + i));
-    await Promise.race([Promise.all(some.map((sampled) => open(port, path, sampled))), late]);
+    await Promise.race([Promise.all(some.map((sampled) => open(port, path, sampled, say))), late]);
   }
 }
 
@@ -128,7 +150,7 @@ async function disconnectAll(): Promise<void> {
 serveParent<LoadAsk>(async (ask) => {
   switch (ask.kind) {
     case 'connect':
-      await connectAll(ask.port, ask.path, ask.clients);
+      await connectAll(ask.port, ask.path, ask.clients, ask.say);
       return {};
     case 'measure':
       return measure(ask.ms, ask.pids);

@@ -44,7 +44,7 @@ export async function sayAll(session: Session, given: readonly Line[]): Promise<
 
 /** One script call: what is wrong with it, if anything. */
 export interface ScriptCall {
-  readonly name: 'append' | 'repair' | 'claim' | 'snapshot' | 'trim' | 'epoch' | 'produce' | 'foul';
+  readonly name: 'append' | 'repair' | 'claim' | 'snapshot' | 'trim' | 'retire' | 'epoch' | 'produce' | 'foul';
   /** Which part of the position is off, and by how much. */
   readonly off: 'epoch' | 'term' | 'offset' | 'crc' | 'none';
   readonly by: number;
@@ -61,6 +61,7 @@ export const scriptCalls = fc.array(
       'claim',
       'snapshot',
       'trim',
+      'retire',
       'epoch',
       'produce',
       'foul',
@@ -102,7 +103,11 @@ async function callOne(session: Session, { name, off, by, count }: ScriptCall, i
       return run(session, name, [keys.snapshot, keys.tip, keys.inbox, keys.book('A')], args);
     }
     case 'trim':
-      return run(session, name, [...toLog, keys.snapshot], [term, count]);
+      return run(session, name, [...toLog, keys.snapshot, keys.watermark], [term, count]);
+    case 'retire': {
+      const durable = off === 'crc' ? '0-0' : `${epoch}-${Math.max(0, offset - count)}`;
+      return run(session, name, [...toLog, keys.snapshot, keys.watermark], [durable, by + 1]);
+    }
     case 'epoch':
       return run(session, name, [...toLog, keys.snapshot], [term, epoch, `w${by}`, 'why', `${i}-0`, '4', 'state']);
     case 'produce':

@@ -5,7 +5,10 @@ type Argument = string | number;
 type Case = (session: Session) => Promise<Observed>;
 
 export const keys = partitionKeys();
-export const HELD = [keys.inbox, keys.log, keys.tip, keys.snapshot, keys.leader, keys.book('A'), keys.book('B')];
+export const HELD = [
+  ...[keys.inbox, keys.log, keys.tip, keys.snapshot, keys.leader, keys.watermark],
+  ...[keys.book('A'), keys.book('B')],
+];
 
 /** Beyond any clock, so that no epoch and no id of a case depends on when it runs. */
 export const EPOCH = 90_000_000_000_000;
@@ -61,7 +64,19 @@ const epochKeys = [keys.log, keys.tip, keys.snapshot];
 const epoch = (change: Record<number, Argument>, ...before: Argument[][]) =>
   once('epoch', epochKeys, Object.assign([7, EPOCH, 'w', 'why', '2-0', '4', 'state', 5], change), ...before);
 
-const trimKeys = [keys.log, keys.tip, keys.snapshot];
+const trimKeys = [keys.log, keys.tip, keys.snapshot, keys.watermark];
+/** A log of 351 entries, which is three whole nodes and a rest, and a snapshot so near its end. */
+const long = (name: string, args: readonly Argument[], snapshotOffset: number, ...before: Argument[][]): Case => {
+  return async (session) => {
+    await begin(session);
+    const more = Array.from({ length: 348 }, (_, i) => ['trade:A', `{"n":${i}}`]).flat();
+    await run(session, 'append', appendKeys, [EPOCH, 7, 2, 77, 99, '4-0', ...more]);
+    await say(session, 'HSET', keys.snapshot, 'newest.cursor', `${EPOCH}-${snapshotOffset}`);
+    for (const [command, ...rest] of before) await say(session, String(command), ...rest);
+    const reply = await run(session, name, trimKeys, args);
+    return { reply, length: await say(session, 'XLEN', keys.log), held: await dump(session, [keys.watermark]) };
+  };
+};
 const produce = (change: (runId: string) => Argument[], ...before: Argument[][]): Case => {
   return async (session) => {
     await begin(session);
@@ -73,6 +88,7 @@ const produce = (change: (runId: string) => Argument[], ...before: Argument[][])
 };
 
 const noTip = ['DEL', keys.tip];
+const watermark = (offset: number, epoch = EPOCH) => ['SET', keys.watermark, `${epoch}-${offset}`];
 const otherRun = ['HSET', keys.tip, 'runId', 'another'];
 const beyond = ['XADD', keys.log, `${EPOCH}-9`, 'by', 'hand'];
 const previous = ['HSET', keys.snapshot, 'previous.cursor', `${EPOCH}-0`, 'previous.inboxId', '0-0'];
@@ -143,6 +159,7 @@ export const scriptCases: Readonly<Record<string, Readonly<Record<string, Case>>
     'the previous snapshot goes': epoch({}, previous),
     'an older term': epoch({ 0: 6 }),
     'a tip of somebody else': epoch({ 2: 'w2' }),
+    "the writer's clock is later": epoch({ 8: EPOCH + 1_000_000 }),
     'another epoch': epoch({ 1: EPOCH - 1 }),
     'a log without a tip continues nothing': epoch({ 0: '', 1: '' }, noTip),
     'the first of all begins with the clock': async (session) => {
@@ -182,12 +199,41 @@ export const scriptCases: Readonly<Record<string, Readonly<Record<string, Case>>
     ),
     'an older term': once('trim', trimKeys, [6, 0]),
     'no tip': once('trim', trimKeys, [7, 0], noTip),
-    'whole nodes': async (session) => {
+    'whole nodes': long('trim', [7, 10], 240),
+    'not past the watermark': long('trim', [7, 10], 340, watermark(150)),
+    'past nothing that is beyond the watermark': long('trim', [7, 10], 340, ['SET', keys.watermark, '0-0']),
+    'not past the watermark of another epoch': long('trim', [7, 10], 340, watermark(150, EPOCH - 1)),
+    'past a watermark at the end': long('trim', [7, 10], 340, watermark(350)),
+  },
+  retire: {
+    'what is durable': long('retire', [`${EPOCH}-250`, 0], 340),
+    'but for what readers want': long('retire', [`${EPOCH}-250`, 220], 340),
+    'but for what a recovery needs': long('retire', [`${EPOCH}-250`, 0], 140),
+    'up to the end': long('retire', [`${EPOCH}-350`, 0], 350),
+    'beyond the end': long('retire', [`${EPOCH}-360`, 0], 350),
+    'nothing of it is': long('retire', ['0-0', 0], 340),
+    'of an epoch before this one': long('retire', [`${EPOCH - 1}-250`, 0], 340),
+    'of an epoch that is not there': long('retire', [`${EPOCH + 1}-250`, 0], 340),
+    'no snapshot': long('retire', [`${EPOCH}-250`, 0], 340, ['DEL', keys.snapshot]),
+    'a snapshot of another epoch': long('retire', [`${EPOCH}-250`, 0], 340, [
+      'HSET',
+      keys.snapshot,
+      'newest.cursor',
+      `${EPOCH - 1}-9`,
+    ]),
+    'no tip': long('retire', [`${EPOCH}-250`, 0], 340, noTip, watermark(9)),
+    'the watermark moves on': long('retire', [`${EPOCH}-250`, 0], 340, watermark(249)),
+    'the watermark never moves back': long('retire', [`${EPOCH}-250`, 0], 340, watermark(251)),
+    'but for a journal that begins': long('retire', ['0-0', 0], 340, watermark(251)),
+    'and but for a log that has lost its end': long('retire', [`${EPOCH}-250`, 0], 340, watermark(351)),
+    'a watermark of a lost epoch': long('retire', [`${EPOCH}-250`, 0], 340, watermark(0, EPOCH + 1)),
+    'a watermark that is none': long('retire', [`${EPOCH}-250`, 0], 340, ['SET', keys.watermark, 'x']),
+    'a full memory': async (session) => {
       await begin(session);
-      for (let i = 3; i <= 350; i++) await say(session, 'XADD', keys.log, `${EPOCH}-${i}`, 'a', i);
-      await say(session, 'HSET', keys.tip, 'offset', 350);
-      await say(session, 'HSET', keys.snapshot, 'newest.cursor', `${EPOCH}-240`);
-      return [await run(session, 'trim', trimKeys, [7, 10]), await say(session, 'XLEN', keys.log)];
+      await session.limitMemory(1);
+      const reply = await run(session, 'retire', trimKeys, [`${EPOCH}-1`, 0]);
+      await session.limitMemory(0);
+      return { reply, held: await dump(session, HELD) };
     },
   },
   produce: {

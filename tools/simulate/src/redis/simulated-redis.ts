@@ -112,12 +112,12 @@ export class SimulatedRedis implements Host {
     const sha = name.toLowerCase() === 'eval' ? digest(script) : script;
     if (name.toLowerCase() === 'eval') this.#scripts.add(sha);
     else if (!this.#scripts.has(sha)) throw new ReplyError('NOSCRIPT No matching script. Please use EVAL.');
-    const { name: twinName, run } = twinOf(sha);
+    const { name: twinName, run, allowsOom } = twinOf(sha);
     let hasWritten = false;
     const call = (...words: readonly (string | number)[]): Reply => {
       const command = words.map(String);
       // Once a script has written it is let finish, or it would leave a half.
-      if (hasWritten) return runCommand(this, command);
+      if (hasWritten || allowsOom) return runCommand(this, command);
       const { grows } = commandOf(command);
       if (grows) this.#assertMemory();
       const reply = runCommand(this, command);

@@ -1,3 +1,4 @@
+import { compareCursors, tryParseCursor } from '@depthcast/protocol';
 import type { Reply } from './reply.ts';
 import { fenced, readTip, type ScriptRun } from './script-run.ts';
 
@@ -44,7 +45,7 @@ export function snapshot(run: ScriptRun): Reply {
 
 export function trim(run: ScriptRun): Reply {
   const { call, keys, args, checks } = run;
-  const [log = '', tipKey = '', snapshotKey = ''] = keys;
+  const [log = '', tipKey = '', snapshotKey = '', watermarkKey = ''] = keys;
   const tip = readTip(run, tipKey);
   if (checks('term') && tip?.term !== args[0]) return fenced('term', args[0], tip?.term ?? 'none');
   let keep = Number(args[1]);
@@ -55,5 +56,39 @@ export function trim(run: ScriptRun): Reply {
     if (epoch !== tip?.epoch) return ['OK', 0];
     keep = Math.max(keep, Number(tip?.offset) - Number(offset) + 1);
   }
+  const watermark = checks('watermark') ? call('GET', watermarkKey) : null;
+  if (typeof watermark === 'string') {
+    const [epoch, offset] = watermark.split('-');
+    if (epoch !== tip?.epoch) return ['OK', 0];
+    keep = Math.max(keep, Number(tip?.offset) - Number(offset));
+  }
   return ['OK', call('XTRIM', log, 'MAXLEN', '~', keep, 'LIMIT', 0)];
 }
+
+export function retire(run: ScriptRun): Reply {
+  const { call, keys, args, checks } = run;
+  const [log = '', tipKey = '', snapshotKey = '', watermarkKey = ''] = keys;
+  const [durableText = '', keep] = args;
+  const tip = readTip(run, tipKey);
+  const durable = parseAt(durableText);
+  let trimmed: Reply = 0;
+  if (tip && Number(tip.epoch) === durable?.epoch) {
+    let from = Math.min(durable.offset + 1, Number(tip.offset) - Number(keep) + 1);
+    if (checks('snapshot')) {
+      const oldest = call('HGET', snapshotKey, 'previous.cursor') ?? call('HGET', snapshotKey, 'newest.cursor');
+      const held = parseAt(oldest);
+      from = held?.epoch === durable.epoch ? Math.min(from, held.offset) : 0;
+    }
+    if (from > 0) trimmed = call('XTRIM', log, 'MINID', '~', `${tip.epoch}-${from}`, 'LIMIT', 0);
+  }
+  const set = call('GET', watermarkKey);
+  const watermark = parseAt(set);
+  if (checks('back') && watermark && durableText !== '0-0') {
+    const isLost = tip && compareCursors(watermark, { epoch: Number(tip.epoch), offset: Number(tip.offset) }) > 0;
+    if (!isLost && !(durable && compareCursors(durable, watermark) > 0)) return ['OK', trimmed, set];
+  }
+  call('SET', watermarkKey, durableText);
+  return ['OK', trimmed, durableText];
+}
+
+const parseAt = (text: Reply) => (typeof text === 'string' ? tryParseCursor(text) : undefined);

@@ -1,7 +1,7 @@
 import { scripts } from '@depthcast/log';
 import type { Reply } from './reply.ts';
 import type { ScriptRun, Twin } from './script-run.ts';
-import { snapshot, trim } from './snapshot-twins.ts';
+import { retire, snapshot, trim } from './snapshot-twins.ts';
 import { append, claim, openEpoch, repair } from './writer-twins.ts';
 
 function produce({ call, keys, args, runId, checks }: ScriptRun): Reply {
@@ -47,6 +47,7 @@ const TWINS: Readonly<Record<string, Twin>> = {
   repair,
   snapshot,
   trim,
+  retire,
   produce,
   take,
   hold,
@@ -57,12 +58,14 @@ const TWINS: Readonly<Record<string, Twin>> = {
 export interface NamedTwin {
   readonly name: string;
   readonly run: Twin;
+  /** As its first line says: a memory that is full refuses it nothing. */
+  readonly allowsOom: boolean;
 }
 
 const bySha = new Map(
-  [...scripts.values()].flatMap(({ name, sha }) => {
+  [...scripts.values()].flatMap(({ name, lua, sha }) => {
     const run = TWINS[name];
-    return run ? [[sha, { name, run }] as const] : [];
+    return run ? [[sha, { name, run, allowsOom: lua.startsWith('#!lua flags=allow-oom') }] as const] : [];
   }),
 );
 

@@ -42,8 +42,8 @@ export function openEpoch(run: ScriptRun): Reply {
   const held = tip !== undefined && last !== '0-0';
   const before = Math.max(Number(tip?.epoch ?? 0), Number.parseInt(last, 10));
   const [seconds, micros] = call('TIME') as string[];
-  const now = Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
-  const epoch = String(Math.max(now, before + Number(args[7] ?? '1')));
+  const now = Math.max(Number(seconds) * 1000 + Math.floor(Number(micros) / 1000), Number(args[8] ?? '0'));
+  const epoch = String(now > before ? now : before + Number(args[7] ?? '1'));
   const previous = held ? `"${last}"` : 'null';
   const payload = `{"type":"epoch","epoch":${epoch},"previous_tail":${previous},"reason":"${reason}"}`;
   call('XADD', log, `${epoch}-0`, 'epoch', payload);

@@ -10,6 +10,7 @@ import { type BinanceOptions, BinanceVenue } from './binance-venue.ts';
 const BTC = 'BTCUSDT';
 const ETH = 'ETHUSDT';
 const STALL_MS = 200;
+const FAST = { baseMs: 10, capMs: 40 };
 const START = ['buffering', 'stale', 'buffering', 'synced'];
 
 /** The live venue on real sockets against the fake one, into a Market. */
@@ -38,7 +39,8 @@ class Rig {
       wsUrl: fake.wsUrl,
       restUrl: fake.restUrl,
       stallMs: STALL_MS,
-      backoff: { baseMs: 10, capMs: 40 },
+      backoff: FAST,
+      reconnect: { backoff: FAST },
       report,
       ...options,
     });
@@ -235,6 +237,38 @@ describe('the live Binance venue', () => {
     stop();
     await rig.expectTrueBooks();
     expect(probe.statuses(BTC)).toEqual([...START, 'stale', 'buffering', 'synced']);
+  });
+
+  it('says once that its retries were in vain, and goes on with them until the venue is back', async () => {
+    const { fake, probe } = await start([], { reconnect: { auto: true, retriesMax: 2, backoff: FAST } });
+    const stop = fake.run(5);
+    await rig.synced(BTC);
+    fake.streams.refusing = true;
+    fake.streams.disconnect(BTC);
+    await until(() => rig.warnings.length > 0);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(rig.warnings).toEqual(['the venue stays away: the retries go on, as far apart as they get']);
+    fake.streams.refusing = false;
+    await rig.synced(BTC);
+    await rig.synced(ETH);
+    stop();
+    await rig.expectTrueBooks();
+    expect(probe.statuses(BTC)).toEqual([...START, 'stale', 'buffering', 'synced']);
+  });
+
+  it('ends with the first loss where it may not connect again, while time goes on', async () => {
+    const { fake, probe } = await start([], { reconnect: { auto: false, retriesMax: 10, backoff: FAST } });
+    const stop = fake.run(5);
+    await rig.synced(BTC);
+    await rig.synced(ETH);
+    fake.streams.disconnect(BTC);
+    await until(() => probe.status(BTC) === 'stale' && probe.status(ETH) === 'stale');
+    expect(rig.warnings).toEqual(['the venue has ended with the first loss: AUTO_RECONNECT is false']);
+    const clocks = () => probe.inputs.filter(({ type }) => type === 'clock').length;
+    const before = clocks();
+    await until(() => clocks() > before, 3_000);
+    stop();
+    expect([probe.status(BTC), probe.status(ETH), rig.error]).toEqual(['stale', 'stale', undefined]);
   });
 
   it('starts every book anew on resync, from new snapshots', async () => {

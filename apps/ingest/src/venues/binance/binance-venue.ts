@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DepthcastError, type UnstampedInput } from '@depthcast/protocol';
-import { Observable, type Subscriber } from 'rxjs';
+import { Observable, type Subscriber, Subscription } from 'rxjs';
 import { feedInput } from '../feed-input.ts';
 import type { Venue, VenueReport } from '../venue.ts';
 import { wallClockSeconds, wallClockUs } from '../wall-clock.ts';
@@ -13,10 +13,11 @@ import { BinanceAdapter, type Decoded } from './messages.ts';
 import { BinanceRest } from './rest.ts';
 import { SnapshotFetcher } from './snapshot-fetcher.ts';
 import { type ConnectionPlan, planConnections } from './streams.ts';
-import { type Transport, type TransportEvent, transport } from './transport.ts';
+import { type ReconnectPolicy, type Transport, type TransportEvent, transport } from './transport.ts';
 
 const UNTRADED_SHOWN_MAX = 20;
 const NOT_CONNECTED = 'not connected yet';
+const ENDED = 'not connected any more: AUTO_RECONNECT is false';
 const DEFINITIONS_BACKOFF: BackoffOptions = { baseMs: 500, capMs: 30_000 };
 
 export interface BinanceOptions {
@@ -26,8 +27,10 @@ export interface BinanceOptions {
   readonly restUrl: string;
   readonly stallMs: number;
   readonly report: VenueReport;
-  /** For reconnections and snapshots alike; each has its own default. */
+  /** For definitions and snapshots alike; each has its own default. */
   readonly backoff?: BackoffOptions;
+  /** What becomes of a connection that is lost. */
+  readonly reconnect?: Partial<ReconnectPolicy>;
   /** How long a connection is kept, see TransportOptions. */
   readonly lifeMs?: number;
   readonly restTimeoutMs?: number;
@@ -109,7 +112,11 @@ export class BinanceVenue implements Venue {
       });
     }
     subscriber.add(wallClockSeconds().subscribe((clock) => subscriber.next(clock)));
-    for (const plan of planConnections(this.#options.wsUrl, markets)) subscriber.add(this.#connect(plan, subscriber));
+    const connections = new Subscription();
+    subscriber.add(connections);
+    for (const plan of planConnections(this.#options.wsUrl, markets)) {
+      connections.add(this.#connect(plan, subscriber, () => this.#end(connections, subscriber)));
+    }
   }
 
   /** Asks until the venue answers; only a symbol that it does not know is final. */
@@ -133,16 +140,34 @@ export class BinanceVenue implements Venue {
     return { market, depth, downReason: NOT_CONNECTED };
   }
 
-  #connect(plan: ConnectionPlan, subscriber: Subscriber<UnstampedInput>) {
-    const { stallMs, backoff, lifeMs } = this.#options;
+  /** One connection was lost, and none may be made again. Time goes on, so that the books are known to be stale. */
+  #end(connections: Subscription, out: Subscriber<UnstampedInput>): void {
+    connections.unsubscribe();
+    this.#options.report.warn('the venue has ended with the first loss: AUTO_RECONNECT is false');
+    for (const followed of this.#followed.values()) {
+      if (followed.downReason === undefined) this.#lose(followed, ENDED, out);
+    }
+  }
+
+  #lose(followed: Followed, reason: string, out: Subscriber<UnstampedInput>): void {
+    followed.downReason = reason;
+    out.next(feedInput(followed.market.symbol, 'down', reason, wallClockUs()));
+    followed.depth.down();
+  }
+
+  #connect(plan: ConnectionPlan, subscriber: Subscriber<UnstampedInput>, onEnd: () => void) {
+    const { stallMs, reconnect, lifeMs } = this.#options;
     const connection = transport({
       url: plan.url,
       stallMs,
       budget: this.#budget,
-      ...(backoff === undefined ? {} : { backoff }),
+      ...(reconnect === undefined ? {} : { reconnect }),
       ...(lifeMs === undefined ? {} : { lifeMs }),
     });
-    return connection.events.subscribe((event) => this.#onEvent(event, plan, connection, subscriber));
+    return connection.events.subscribe({
+      next: (event) => this.#onEvent(event, plan, connection, subscriber),
+      complete: onEnd,
+    });
   }
 
   #onEvent(event: TransportEvent, plan: ConnectionPlan, connection: Transport, out: Subscriber<UnstampedInput>): void {
@@ -150,17 +175,25 @@ export class BinanceVenue implements Venue {
       this.#onMessage(event.text, connection, out);
       return;
     }
+    if (event.type === 'exhausted') {
+      this.#options.report.warn('the venue stays away: the retries go on, as far apart as they get', {
+        retries: event.retries,
+      });
+      return;
+    }
     const up = event.type === 'up';
-    const reason = up ? 'connected' : event.reason;
     if (up) this.#options.report.info('connected', { symbols: plan.markets.length });
-    else this.#options.report.reconnect(reason);
+    else this.#options.report.reconnect(event.reason);
     for (const { symbol } of plan.markets) {
       const followed = this.#followed.get(symbol);
       if (!followed) continue;
-      followed.downReason = up ? undefined : reason;
-      out.next(feedInput(symbol, event.type, reason, wallClockUs()));
-      if (up) followed.depth.up();
-      else followed.depth.down();
+      if (!up) {
+        this.#lose(followed, event.reason, out);
+        continue;
+      }
+      followed.downReason = undefined;
+      out.next(feedInput(symbol, 'up', 'connected', wallClockUs()));
+      followed.depth.up();
     }
   }
 

@@ -15,6 +15,13 @@ describe('backoff', () => {
     expect(backoffMs(5, { ...almostOne, random: () => 0.5 })).toBe(4_000);
   });
 
+  it('begins to double where it is told to', () => {
+    const late = { baseMs: 1_000, capMs: 30_000, growsFrom: 3, random: () => 0.999_999 };
+    expect([0, 1, 2, 3, 4, 5, 6, 99].map((attempt) => backoffMs(attempt, late))).toEqual([
+      1_000, 1_000, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000,
+    ]);
+  });
+
   it('spreads over the whole range by default', () => {
     const waits = Array.from({ length: 300 }, () => backoffMs(2, { baseMs: 1_000, capMs: 30_000 }));
     expect(Math.min(...waits)).toBeLessThan(1_000);

@@ -7,20 +7,32 @@ import { type BackoffOptions, backoffMs } from './backoff.ts';
 export type TransportEvent =
   | { readonly type: 'up' }
   | { readonly type: 'down'; readonly reason: string }
+  /** So many retries in a row were in vain: those that follow are as far apart as they get. */
+  | { readonly type: 'exhausted'; readonly retries: number }
   | { readonly type: 'message'; readonly text: string };
+
+export interface ReconnectPolicy {
+  /** False: the first loss is the end. */
+  readonly auto: boolean;
+  /** Retries in a row after which all wait as long as the longest. */
+  readonly retriesMax: number;
+  /** Between the retries. */
+  readonly backoff: BackoffOptions;
+}
 
 export interface TransportOptions {
   readonly url: string;
   /** Silence after which a connection counts as dead. */
   readonly stallMs: number;
   readonly budget: AttemptBudget;
-  readonly backoff?: BackoffOptions;
+  /** What is left out has its default: retries for ever, at first after 250 ms at most. */
+  readonly reconnect?: Partial<ReconnectPolicy>;
   /** How long a connection is kept. The venue cuts it at 24 h, at a moment of its own choosing. */
   readonly lifeMs?: number;
 }
 
 export interface Transport {
-  /** Never completes, never fails: reconnects until unsubscribed. */
+  /** Never fails: reconnects until unsubscribed. Completes at the first loss where it may not. */
   readonly events: Observable<TransportEvent>;
   /** Gives up the present connection for a new one at once. */
   reconnect(reason: string): void;
@@ -126,10 +138,22 @@ class Connection {
     const livedMs = this.#openedMs === 0 ? 0 : performance.now() - this.#openedMs;
     this.#failures = livedMs >= HEALTHY_MS ? 0 : this.#failures;
     this.#drop();
-    const delayMs = waitMs ?? backoffMs(this.#failures++, this.#options.backoff ?? BACKOFF);
-    this.#later(delayMs, () => this.#open());
+    const { reconnect } = this.#options;
+    const ends = waitMs === undefined && reconnect?.auto === false;
+    const retriesMax = reconnect?.retriesMax ?? Number.POSITIVE_INFINITY;
+    const failures = this.#failures;
+    if (waitMs === undefined) this.#failures++;
+    if (!ends) this.#later(waitMs ?? this.#delayMs(failures, retriesMax), () => this.#open());
     if (!this.#downSaid) this.#out.next({ type: 'down', reason });
     this.#downSaid = true;
+    if (ends) this.#out.complete();
+    // The failures before this one were the loss itself, and the retries but the last.
+    else if (waitMs === undefined && failures === retriesMax) this.#out.next({ type: 'exhausted', retries: failures });
+  }
+
+  #delayMs(failures: number, retriesMax: number): number {
+    const backoff = this.#options.reconnect?.backoff ?? BACKOFF;
+    return backoffMs(failures, failures < retriesMax ? backoff : { ...backoff, baseMs: backoff.capMs });
   }
 
   #drop(): void {
