@@ -44,7 +44,7 @@ describe('while a journal is down', () => {
     try {
       const journal = new Journal(partition);
       await journal.step();
-      await partition.leader({ snapshotEveryEvents: 2_000, logBytesMax: 1_000_000 });
+      const leader = await partition.leader({ snapshotEveryEvents: 2_000, logBytesMax: 1_000_000 });
       await partition.produce(opening('BTCUSD'));
       const used = Number(/used_memory:(\d+)/.exec(await partition.client.info('memory'))?.[1]);
       await partition.client.config('SET', 'maxmemory', used + 8_000_000);
@@ -64,6 +64,10 @@ describe('while a journal is down', () => {
       }, 'a log that stands');
       expect(isProduced).toBe(false);
       expect(await partition.offsets()).toMatchObject({ first: 0 });
+      // The engine says so: the journal cannot.
+      await eventually(() => leader.journalLag?.memorySecondsLeft === 0, 'memory up to where producers hold back');
+      expect(leader.journalLag?.events).toBeGreaterThan(1_000);
+      expect(leader.journalLag?.seconds).toBeGreaterThan(0.5);
 
       // Nobody is told; it only goes on.
       const wanted = partition.expected();

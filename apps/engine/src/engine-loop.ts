@@ -1,4 +1,4 @@
-import { type Claimed, Lease, LogWriter, type PartitionKeys, type RedisClient } from '@depthcast/log';
+import { type Claimed, type Lag, Lease, LogWriter, type PartitionKeys, type RedisClient } from '@depthcast/log';
 import { logicVersionOf, type MarketOptions, marketOptions } from '@depthcast/market';
 import { type Cursor, formatTsNs } from '@depthcast/protocol';
 import { ApplyLoop, type ApplyObserver } from './apply-loop.ts';
@@ -27,6 +27,8 @@ export interface EngineObserver extends StandbyObserver, ApplyObserver {
   /** It appends from now on, `ms` after it got the lease. */
   recovered?(recovered: Recovered, cursor: Cursor, ms: number): void;
   trimmed?(entries: number): void;
+  /** Where there is a journal; each time that the trimmer looks. */
+  journalLags?(lag: Lag): void;
   doubt?(what: string, error: Error): void;
 }
 
@@ -71,7 +73,8 @@ export class EngineLoop {
       keys,
       writer: this.#writer,
       logBytesMax: options.logBytesMax,
-      ...(observer?.trimmed ? { onTrimmed: (entries) => observer.trimmed?.(entries) } : {}),
+      onTrimmed: (entries) => observer?.trimmed?.(entries),
+      onJournalLag: (lag) => observer?.journalLags?.(lag),
     });
     this.#standby = new Standby({ client, keys, market: this.#market, signal: this.#ending.signal, observer });
     this.#lease = new Lease({

@@ -1,3 +1,4 @@
+import type { Lag } from '@depthcast/log';
 import { LatencyHistogram, type Metrics } from '@depthcast/ops';
 import type { Cursor } from '@depthcast/protocol';
 import { Counter, Gauge, Histogram } from 'prom-client';
@@ -19,6 +20,9 @@ export class EngineMetrics {
   readonly #compared: Counter;
   readonly #repairs: Counter;
   readonly #reappended: Counter;
+  readonly #journalLagEvents: Gauge;
+  readonly #journalLagSeconds: Gauge;
+  readonly #memorySecondsLeft: Gauge;
   readonly #venueToIngest: (seconds: number) => void;
   readonly #ingestToLog: (seconds: number) => void;
 
@@ -72,6 +76,22 @@ export class EngineMetrics {
       help: 'Times Redis came back as another process and was given what it had lost',
       registers,
     });
+    this.#journalLagEvents = new Gauge({
+      name: 'depthcast_engine_journal_lag_events',
+      help: 'Events in the log that a journal has not stored yet, at least; 0 without a journal',
+      registers,
+    });
+    this.#journalLagSeconds = new Gauge({
+      name: 'depthcast_engine_journal_lag_seconds',
+      help: 'For how long the oldest of them has been in the log',
+      registers,
+    });
+    this.#memorySecondsLeft = new Gauge({
+      name: 'depthcast_engine_redis_memory_seconds_left',
+      help: "With a journal: how long Redis' memory lasts if it stores nothing, until producers hold back",
+      registers,
+    });
+    this.#memorySecondsLeft.set(Number.POSITIVE_INFINITY);
     const latency = new LatencyHistogram(registry);
     this.#venueToIngest = latency.stage('venue_to_ingest');
     this.#ingestToLog = latency.stage('ingest_to_log');
@@ -101,6 +121,12 @@ export class EngineMetrics {
   standbyLags(entries: number, comparedEvents: number): void {
     this.#lag.set(entries);
     this.#compared.inc(comparedEvents);
+  }
+
+  journalLags({ events, seconds, memorySecondsLeft }: Lag): void {
+    this.#journalLagEvents.set(events);
+    this.#journalLagSeconds.set(seconds);
+    this.#memorySecondsLeft.set(memorySecondsLeft);
   }
 
   repaired(entries: number): void {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { checkRedis, connectRedis, partitionKeys, type RedisClient } from '@depthcast/log';
+import { checkRedis, connectRedis, type Lag, partitionKeys, type RedisClient } from '@depthcast/log';
 import { fatal, Metrics, OpsModule, Readiness } from '@depthcast/ops';
 import { formatCursor } from '@depthcast/protocol';
 import {
@@ -18,6 +18,9 @@ import { EngineMetrics } from './engine-metrics.ts';
 const CONFIG = Symbol('config');
 const LOGGER = Symbol('logger');
 const DOUBT_LOG_MS = 5_000;
+const LAG_LOG_MS = 10_000;
+/** The journal itself warns sooner, while it lives. */
+const JOURNAL_LATE_SECONDS = 10;
 
 @Injectable()
 class EngineService implements OnApplicationBootstrap, OnApplicationShutdown {
@@ -25,6 +28,7 @@ class EngineService implements OnApplicationBootstrap, OnApplicationShutdown {
   readonly #client: RedisClient;
   #running: Promise<void> = Promise.resolve();
   #doubtLoggedAt = 0;
+  #lagLoggedAt = 0;
 
   constructor(
     @Inject(CONFIG) private readonly config: EngineConfig,
@@ -103,12 +107,25 @@ class EngineService implements OnApplicationBootstrap, OnApplicationShutdown {
         logger.debug({ cursor: formatCursor(cursor), bytes, ms }, 'snapshot stored');
       },
       trimmed: (entries) => logger.debug({ entries }, 'log trimmed'),
+      journalLags: (lag) => this.#journalLags(lag),
       repaired: ({ reappended, inboxId }) => {
         metrics.repaired(reappended);
         logger.warn({ reappended, inboxId }, 'Redis is another process; it was given again what it had lost');
       },
       doubt: (what, error) => this.#doubt(what, error),
     };
+  }
+
+  /** Nothing that it has not stored is trimmed: so this ends with orders refused and ingest pausing. */
+  #journalLags(lag: Lag): void {
+    this.metrics.journalLags(lag);
+    const now = Date.now();
+    if (lag.seconds < JOURNAL_LATE_SECONDS || now - this.#lagLoggedAt < LAG_LOG_MS) return;
+    this.#lagLoggedAt = now;
+    const { events, memorySecondsLeft } = lag;
+    const left = Number.isFinite(memorySecondsLeft) ? Math.round(memorySecondsLeft) : null;
+    const facts = { events, seconds: Math.round(lag.seconds), redisMemorySecondsLeft: left };
+    this.logger.warn(facts, 'the journal is behind, or down: nothing that it has not stored is trimmed');
   }
 
   /** Redis away gives many of these; one line in a while tells as much. */

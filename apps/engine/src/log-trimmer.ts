@@ -1,5 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type LogWriter, type PartitionKeys, type RedisClient, readMemory } from '@depthcast/log';
+import {
+  type Lag,
+  LagWatch,
+  type LogWriter,
+  type PartitionKeys,
+  type RedisClient,
+  readMemory,
+  readWatermark,
+} from '@depthcast/log';
 
 export interface LogTrimmerOptions {
   readonly client: RedisClient;
@@ -7,6 +15,8 @@ export interface LogTrimmerOptions {
   readonly writer: LogWriter;
   readonly logBytesMax: number;
   readonly onTrimmed?: (entries: number) => void;
+  /** Where there is a journal: how far it is behind. One that is down cannot say so itself. */
+  readonly onJournalLag?: (lag: Lag) => void;
 }
 
 const CHECK_MS = 500;
@@ -23,6 +33,7 @@ const SHORT_AT = 0.75;
  */
 export class LogTrimmer {
   readonly #options: LogTrimmerOptions;
+  readonly #lag = new LagWatch();
   #outOfMemory = false;
   #wake: AbortController | undefined;
 
@@ -46,13 +57,18 @@ export class LogTrimmer {
   }
 
   async #check(): Promise<void> {
-    const { client, keys, writer, logBytesMax, onTrimmed } = this.#options;
-    const [length, bytes, { usedBytes, maxBytes }] = await Promise.all([
+    const { client, keys, writer, logBytesMax, onTrimmed, onJournalLag } = this.#options;
+    const [length, bytes, { usedBytes, maxBytes }, watermark] = await Promise.all([
       client.xlen(keys.log),
       client.memory('USAGE', keys.log, 'SAMPLES', 5),
       readMemory(client, keys),
+      readWatermark(client, keys),
     ]);
     if (!bytes) return;
+    if (watermark) {
+      const sample = { tip: writer.cursor, bytesPerEntry: bytes / Math.max(1, length), usedBytes, maxBytes };
+      onJournalLag?.(this.#lag.sample(sample, watermark, performance.now()));
+    }
     const short = this.#outOfMemory || (maxBytes > 0 && usedBytes > maxBytes * SHORT_AT);
     this.#outOfMemory = false;
     if (!short && bytes <= logBytesMax) return;

@@ -145,9 +145,11 @@ describe('Redis comes back without its end', () => {
       going = false;
       await producing;
       const before = await partition.caughtUp();
+      const { comparedEvents } = standby;
       await partition.produce(venue.flow(20));
       expect((await partition.caughtUp()).length).toBeGreaterThan(before.length);
-      await eventually(() => standby.begunAgain.length >= round && standby.lagEntries === 0, 'a standby at the tip');
+      const follows = () => standby.comparedEvents > comparedEvents && standby.lagEntries === 0;
+      await eventually(follows, 'a standby at the tip');
     }
     expect(await partition.caughtUp()).toEqual(partition.expected());
   }, 60_000);

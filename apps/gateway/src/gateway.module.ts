@@ -46,6 +46,7 @@ const ORDERS_CLOSE_MS = 2_000;
 @Injectable()
 class GatewayService implements OnApplicationBootstrap, BeforeApplicationShutdown {
   readonly #pulse: Pulse;
+  readonly #stopping = new AbortController();
 
   constructor(
     private readonly gateway: Gateway,
@@ -69,16 +70,18 @@ class GatewayService implements OnApplicationBootstrap, BeforeApplicationShutdow
   onApplicationBootstrap(): void {
     this.socketIo.attach(this.adapterHost.httpAdapter.getHttpServer());
     this.#pulse.start();
-    checkRedis(this.client).then(
-      () => this.gateway.start(),
+    const { signal } = this.#stopping;
+    checkRedis(this.client, { signal }).then(
+      () => signal.aborted || this.gateway.start(),
       (error) => {
-        if (this.client.status !== 'end') fatal(this.logger, error);
+        if (!signal.aborted) fatal(this.logger, error);
       },
     );
   }
 
   async beforeApplicationShutdown(): Promise<void> {
     this.readiness.set('serving', false, 'draining');
+    this.#stopping.abort();
     // The log goes on meanwhile: who waits for an answer may still get it.
     await Promise.all([this.desk.drain(), this.intake.close(ORDERS_CLOSE_MS)]);
     await this.inbox.close(ORDERS_CLOSE_MS);

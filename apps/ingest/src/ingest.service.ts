@@ -31,7 +31,7 @@ export class IngestService implements OnApplicationBootstrap, OnApplicationShutd
   readonly #readiness: Readiness;
   #client: RedisClient | undefined;
   #loop: IngestLoop | undefined;
-  #stopped = false;
+  readonly #stopping = new AbortController();
   #lastErrorMs = Number.NEGATIVE_INFINITY;
 
   constructor(
@@ -78,19 +78,19 @@ export class IngestService implements OnApplicationBootstrap, OnApplicationShutd
   }
 
   async onApplicationShutdown(): Promise<void> {
-    this.#stopped = true;
+    this.#stopping.abort();
     await this.#loop?.stop();
     this.#client?.disconnect();
   }
 
   async #begin(client: RedisClient, loop: IngestLoop): Promise<void> {
     try {
-      await checkRedis(client);
+      await checkRedis(client, { signal: this.#stopping.signal });
     } catch (error) {
-      if (this.#stopped) return;
+      if (this.#stopping.signal.aborted) return;
       fatal(this.#logger, error);
     }
-    if (this.#stopped) return;
+    if (this.#stopping.signal.aborted) return;
     this.#readiness.set(READY_WHEN_REDIS, true);
     this.#logger.info({ venue: this.#config.SOURCE, symbols: this.#config.SYMBOLS }, 'ingesting');
     loop.start();
@@ -99,7 +99,7 @@ export class IngestService implements OnApplicationBootstrap, OnApplicationShutd
   /** Redis out of reach gives an error a second; one line now and then tells as much. */
   #onError(error: Error): void {
     const nowMs = performance.now();
-    if (this.#stopped || nowMs - this.#lastErrorMs < ERROR_LOG_MS) return;
+    if (this.#stopping.signal.aborted || nowMs - this.#lastErrorMs < ERROR_LOG_MS) return;
     this.#lastErrorMs = nowMs;
     this.#logger.warn({ reason: error.message }, 'redis');
   }

@@ -14,6 +14,7 @@ export { EntryDecoder, followsEpoch, type LogEntry, LogGapError, previousTailOf,
 export { InboxProducer, type InboxProducerOptions } from './inbox-producer.ts';
 export { compareInboxIds, INBOX_START, type InboxEntry, InboxReader, type LogHolder } from './inbox-reader.ts';
 export { CLUSTER_KEY, CONTROL_CHANNEL, type PartitionKeys, partitionKeys, revokedKey, ticketKey } from './keys.ts';
+export { type Lag, LagWatch, type LogSample } from './lag.ts';
 export { LEASE_MS, Lease, type LeaseOptions } from './lease.ts';
 export { LOG_LINES_TYPE, logLine, readLogLines } from './log-lines.ts';
 export { readMemory } from './memory.ts';

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { connectRedis, type PartitionKeys, type RedisClient, type Repaired } from '@depthcast/log';
+import { connectRedis, type Lag, type PartitionKeys, type RedisClient, type Repaired } from '@depthcast/log';
 import type { MarketOptions } from '@depthcast/market';
 import { EngineLoop } from '../engine-loop.ts';
 import type { Recovered } from '../recover.ts';
@@ -30,6 +30,8 @@ export class TestEngine {
   readonly begunAgain: string[] = [];
   readonly repaired: Repaired[] = [];
   snapshots = 0;
+  /** How far a journal is behind, where there is one. */
+  journalLag: Lag | undefined;
   readonly #abort = new AbortController();
   readonly #hasRecovered: Promise<Recovered>;
 
@@ -65,6 +67,9 @@ export class TestEngine {
           onRecovered(recovered);
         },
         repaired: (repaired) => this.repaired.push(repaired),
+        journalLags: (lag) => {
+          this.journalLag = lag;
+        },
         snapshotted: () => {
           this.snapshots++;
         },

@@ -311,6 +311,8 @@ export class Fanout {
       this.writeTo(session, this.#idFrame(head, session));
       session.sent = head;
     }
+    // One that began at the log's beginning and has met nothing of its own so far.
+    if (head) session.prev ??= this.link(head);
     this.#options.onJoin?.(session);
     let group = this.#groups.get(session.key);
     if (!group) {

@@ -1,7 +1,7 @@
+import type { Lag } from '@depthcast/log';
 import type { Metrics } from '@depthcast/ops';
 import { Counter, Gauge, Histogram } from 'prom-client';
 import type { JournalBatch, JournalStore } from '../stores/journal-store.ts';
-import type { Lag } from './lag.ts';
 
 /** The recorder's series, all `depthcast_journal_*`. */
 export class JournalMetrics {

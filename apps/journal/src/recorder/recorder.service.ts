@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { checkRedis, type PartitionKeys, partitionKeys, type RedisClient } from '@depthcast/log';
+import { checkRedis, type Lag, type PartitionKeys, partitionKeys, type RedisClient } from '@depthcast/log';
 import { fatal, Metrics, Readiness } from '@depthcast/ops';
 import { DepthcastError, formatCursor } from '@depthcast/protocol';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
@@ -9,7 +9,6 @@ import type { JournalBatch, JournalStore } from '../stores/journal-store.ts';
 import { STORE } from '../stores/store-token.ts';
 import { CONFIG, LOGGER, READY_WHEN_STORED, REDIS } from '../tokens.ts';
 import { JournalMetrics } from './journal-metrics.ts';
-import type { Lag } from './lag.ts';
 import { RecorderLoop } from './recorder-loop.ts';
 import type { RecorderObserver } from './recorder-observer.ts';
 import { RetentionLoop } from './retention-loop.ts';

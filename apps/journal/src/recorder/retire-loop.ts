@@ -1,7 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { cursorOf, type PartitionKeys, type RedisClient, readMemory, readTip, retireLog } from '@depthcast/log';
+import {
+  cursorOf,
+  type Lag,
+  LagWatch,
+  type PartitionKeys,
+  type RedisClient,
+  readMemory,
+  readTip,
+  retireLog,
+} from '@depthcast/log';
 import type { Cursor } from '@depthcast/protocol';
-import { type Lag, LagWatch } from './lag.ts';
 
 export interface RetireLoopOptions {
   readonly client: RedisClient;
