@@ -65,9 +65,8 @@ describe('while a journal is down', () => {
       expect(isProduced).toBe(false);
       expect(await partition.offsets()).toMatchObject({ first: 0 });
       // The engine says so: the journal cannot.
-      await eventually(() => leader.journalLag?.memorySecondsLeft === 0, 'memory up to where producers hold back');
-      expect(leader.journalLag?.events).toBeGreaterThan(1_000);
-      expect(leader.journalLag?.seconds).toBeGreaterThan(0.5);
+      const behind = () => (leader.journalLag?.events ?? 0) > 1_000 && (leader.journalLag?.seconds ?? 0) > 0.5;
+      await eventually(behind, 'an engine that says how far the journal is behind');
 
       // Nobody is told; it only goes on.
       const wanted = partition.expected();
