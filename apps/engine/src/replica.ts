@@ -118,9 +118,8 @@ export class Replica {
       const last = entries.at(-1);
       if (last === undefined) throw new LogGapError(this.cursor, undefined);
       if (!cursorsEqual(last, tip)) {
-        // Redis looks it up while these are compared. Whoever awaits it hears of what goes wrong.
+        // Redis looks it up while these are compared.
         page = this.#page(last);
-        page.catch(() => {});
       }
       await this.compare(entries, tip.inboxId);
     }
@@ -151,7 +150,10 @@ export class Replica {
   }
 
   #page(after: Cursor): Promise<LogEntry[]> {
-    return this.#log.range(after, READ_ENTRIES_MAX);
+    const page = this.#log.range(after, READ_ENTRIES_MAX);
+    // Whoever awaits it hears of what goes wrong; and one that is at the tip already awaits none.
+    page.catch(() => {});
+    return page;
   }
 
   #checkTurn({ payload }: LogEntry, topic: 'engine' | 'epoch'): void {
