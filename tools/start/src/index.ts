@@ -12,3 +12,4 @@ export {
 } from './find-redis.ts';
 export { freePort } from './ports.ts';
 export { DURABLE, type RunningRedis, type RunRedisOptions, runRedis } from './run-redis.ts';
+export { type PackagedServer, type Unpacked, type UnpackOptions, unpackPackages } from './unpack-packages.ts';
