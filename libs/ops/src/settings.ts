@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { PARTITIONS_MAX } from '@depthcast/protocol';
 import { z } from 'zod';
 
 /** Where to listen. `port` 0 takes any free port. IPv6 hosts stand without their brackets. */
@@ -57,6 +58,9 @@ export const settings = {
     piece(defaultText, 'redis://host:port, rediss://host:port or redis+cluster://host:port,host:port', (text) =>
       isRedisUrl(text) ? text : undefined,
     ),
+
+  /** How many partitions there are (PARTITIONS): the same for every app on one Redis. */
+  partitions: () => settings.integer({ min: 1, max: PARTITIONS_MAX, default: 1, unit: 'partitions' }),
 
   /** An absolute URL of one of the schemes, such as `wss`. */
   url: (schemes: readonly string[], defaultText?: string) =>
