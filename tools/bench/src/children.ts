@@ -1,4 +1,6 @@
 import { type ChildProcess, fork, spawn } from 'node:child_process';
+import { get as getPlain } from 'node:http';
+import { get as getSecure } from 'node:https';
 import { extname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -8,10 +10,19 @@ import { appMain, REPO } from './places.ts';
 const LINES_KEPT_MAX = 20;
 const READY_MS_MAX = 20_000;
 const READY_POLL_MS = 50;
+const READY_ANSWER_MS_MAX = 1_000;
 const REPLY_MS_MAX = 30_000;
 
 export interface AppProcess {
   readonly pid: number;
+}
+
+export interface ProcessGroup {
+  /** Of the program itself; 0 when it could not be started. */
+  readonly pid: number;
+  /** What it printed last. */
+  readonly lines: readonly string[];
+  kill(): void;
 }
 
 /** A script of ours in a process of its own, asked one thing at a time. */
@@ -22,9 +33,10 @@ export interface Script {
 
 /** The processes of one bench. Killed by their pids, whichever way the bench ends. */
 export class Children {
-  readonly #running = new Set<ChildProcess>();
+  /** And how each is killed. */
+  readonly #running = new Map<ChildProcess, () => void>();
   readonly #killAll = () => {
-    for (const child of this.#running) child.kill('SIGKILL');
+    for (const kill of this.#running.values()) kill();
   };
 
   constructor() {
@@ -95,18 +107,32 @@ export class Children {
     };
   }
 
+  /** Starts a program that starts others: all of them are of one group, and killed together. */
+  group(command: string, args: readonly string[], env: Record<string, string> = {}): ProcessGroup {
+    const child = spawn(command, args, {
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    });
+    const { pid } = child;
+    const kill = () => {
+      if (pid !== undefined && child.exitCode === null && child.signalCode === null) process.kill(-pid, 'SIGKILL');
+    };
+    return { pid: pid ?? 0, lines: this.#adopt(child, kill), kill };
+  }
+
   /** Kills what is left and waits for its end. */
   async stop(): Promise<void> {
-    const ends = [...this.#running].map((child) => new Promise((resolve) => child.once('exit', resolve)));
+    const ends = [...this.#running.keys()].map((child) => new Promise((resolve) => child.once('exit', resolve)));
     this.#killAll();
     await Promise.all(ends);
     process.removeListener('exit', this.#killAll);
   }
 
   /** @returns its last lines, for the error that may follow. */
-  #adopt(child: ChildProcess): string[] {
+  #adopt(child: ChildProcess, kill: () => void = () => child.kill('SIGKILL')): string[] {
     const lines: string[] = [];
-    this.#running.add(child);
+    this.#running.set(child, kill);
     const forget = () => this.#running.delete(child);
     child.once('exit', forget);
     child.once('error', (error) => {
@@ -124,12 +150,15 @@ export class Children {
   }
 }
 
-async function isReady(url: string): Promise<boolean> {
-  try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(1_000) });
-    await response.arrayBuffer();
-    return response.status === 200;
-  } catch {
-    return false;
-  }
+/** A server's certificate may be one that this bench has made itself. */
+function isReady(url: string): Promise<boolean> {
+  const get = url.startsWith('https:') ? getSecure : getPlain;
+  return new Promise((resolve) => {
+    const request = get(url, { rejectUnauthorized: false, timeout: READY_ANSWER_MS_MAX, agent: false }, (response) => {
+      response.resume();
+      response.once('close', () => resolve(response.complete && response.statusCode === 200));
+    });
+    request.once('timeout', () => request.destroy());
+    request.once('error', () => resolve(false));
+  });
 }

@@ -6,8 +6,14 @@ import { engineMemory } from './benches/engine-memory.ts';
 import { engineRecovery } from './benches/engine-recovery.ts';
 import { gatewayDeepResume } from './benches/gateway-deep-resume.ts';
 import { gatewayFanout } from './benches/gateway-fanout.ts';
+import { gatewayHttp2 } from './benches/gateway-http2.ts';
+import { gatewayIdleMemory } from './benches/gateway-idle-memory.ts';
+import { gatewayManyFilters } from './benches/gateway-many-filters.ts';
 import { gatewayReplay } from './benches/gateway-replay.ts';
+import { gatewayResume } from './benches/gateway-resume.ts';
+import { gatewaySlowClients } from './benches/gateway-slow-clients.ts';
 import { gatewaySocketIo } from './benches/gateway-socketio.ts';
+import { gatewayTail } from './benches/gateway-tail.ts';
 import { history } from './benches/history.ts';
 import { journalDuckdb, journalPostgres } from './benches/journal-stores.ts';
 import { logAppend } from './benches/log-append.ts';
@@ -32,12 +38,18 @@ const BENCHES: readonly Bench[] = [
   history,
   gatewayFanout,
   gatewaySocketIo,
+  gatewayManyFilters,
+  gatewayIdleMemory,
+  gatewayResume,
+  gatewaySlowClients,
+  gatewayTail,
+  gatewayHttp2,
   gatewayReplay,
   gatewayDeepResume,
   e2eLatency,
 ];
 const BENCH_MS_MAX = 240_000;
-const RUN_MS_MAX = 720_000;
+const RUN_MS_MAX = 1_200_000;
 
 /** Progress and remarks; stdout is for the result alone. */
 function say(text: string): void {

@@ -6,7 +6,7 @@ import type { PublisherAsk } from '../fanout/publisher.ts';
 import { type Bench, type Figures, interleave, rowOf } from '../harness.ts';
 import { runJournal, storedBy } from '../journal/run-journal.ts';
 import { leaveRedis, resumedFromJournal } from '../past/leave-redis.ts';
-import { runGateway } from '../past/past-gateway.ts';
+import { runPastGateway } from '../past/past-gateway.ts';
 import type { ReadingAsk } from '../past/reading-client.ts';
 
 /** What ten clients are behind by, 160 MB: none of them is through within a round. */
@@ -42,10 +42,10 @@ export const gatewayDeepResume: Bench = {
       await publish({ kind: 'stop' });
       await leaveRedis(client, journal, first);
 
-      const { pid, port } = await runGateway(children, server.url, journal.url);
+      const { pid, port } = await runPastGateway(children, server.url, journal.url);
       const load = children.script('../fanout/load-client', import.meta.url);
       const deep = children.script('../past/reading-client', import.meta.url);
-      await load.request<object>({ kind: 'connect', port, path: PATH, clients: LIVE_CLIENTS } satisfies LoadAsk);
+      await load.request<object>({ kind: 'connect', port, paths: [PATH], clients: LIVE_CLIENTS } satisfies LoadAsk);
       await publish({ kind: 'start', eventsPerSecond: LIVE_PER_SECOND });
       let megabytes = 0;
       let deepStarted = 0;

@@ -1,160 +1,120 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort } from '@depthcast/start';
-import type { Script } from '../children.ts';
-import type { ServerAsk } from '../fanout/bare-server.ts';
-import type { Load, LoadAsk } from '../fanout/load-client.ts';
-import type { PublisherAsk } from '../fanout/publisher.ts';
-import { type Bench, type BenchContext, interleave, type Row, rowOf } from '../harness.ts';
+import { availableParallelism } from 'node:os';
+import { CLIENTS, type Contestant, type Delivery, deliver, startGateway } from '../fanout/contestant.ts';
+import { startBare, startBetterSse, startNchan, startStreamsAdapter } from '../fanout/rivals.ts';
+import { type Bench, type BenchContext, interleave, type Row, rowOf, type Target } from '../harness.ts';
+import type { Spread } from '../statistics.ts';
 
-const EVENTS_PER_SECOND = 5_000;
-const CLIENTS = 1_000;
-const SETTLE_MS = 600;
-const MEASURE_MS = 2_000;
-const ROUNDS = { warmUps: 1, rounds: 5 };
+const ROUNDS = { warmUps: 1, rounds: 4 };
+const STREAM = { paths: ['/api/stream?types=all'], clients: CLIENTS };
+/** One, and as many as nginx's `auto` makes. */
+const NCHAN_WORKERS = new Set([1, availableParallelism()]);
 
-/** Of the gateway's own frames, as long as one of this run's: what the bare server sends must be as many bytes. */
-const FRAME_HEAD = 'id: 1700000000000-100000\nevent: book_change\ndata: ';
-const PATH = '/api/stream?types=all';
-
-interface Contestant {
-  readonly port: number;
-  readonly pid: number;
-  /** Who else must run for it, where they are not the server itself. */
-  readonly suppliers: readonly number[];
-  start(): Promise<unknown>;
-  stop(): Promise<unknown>;
-}
+type Taken = Record<keyof Delivery, Spread>;
 
 /**
- * 5,000 events/s of 400 B to 1,000 clients, from a log in Redis through a gateway process, against the bare ceiling
- * and against better-sse. Publisher, Redis, server and clients share the cores, so what each delivers of the 5 M/s
- * offered is the figure.
+ * 5,000 events/s of 400 B to 1,000 clients, from a log in Redis through a gateway process, against the bare ceiling,
+ * better-sse, Nchan and Socket.IO's adapter for Redis streams. Publisher, Redis, server and clients share the cores, so
+ * what each delivers of the 5 M/s offered is the figure.
  */
 export const gatewayFanout: Bench = {
   name: 'gateway.fanout',
   async run(context) {
     const { children, note } = context;
-    const ours = await startGateway(context);
-    const bare = await startReference(children.script('../fanout/bare-server', import.meta.url));
-    const betterSse = await startReference(children.script('../fanout/better-sse-server', import.meta.url));
+    const server = await context.redis();
+    // Emptied once: two of them keep what they send there.
+    const shared: BenchContext = { ...context, redis: async () => server };
+    const contestants: Record<string, Contestant> = {
+      gateway: await startGateway(shared, STREAM),
+      [BARE]: await startBare(shared),
+      [BETTER_SSE]: await startBetterSse(shared),
+      [ADAPTER]: await startStreamsAdapter(shared),
+      ...(await nchans(shared)),
+    };
     const load = children.script('../fanout/load-client', import.meta.url);
-    const round = (contestant: Contestant) => () => deliver(load, contestant);
-    const taken = await interleave({ ours: round(ours), bare: round(bare), betterSse: round(betterSse) }, ROUNDS);
+    const rounds = Object.entries(contestants).map(([name, it]) => [name, () => deliver(load, it)] as const);
+    const taken: Record<string, Taken> = await interleave(Object.fromEntries(rounds), ROUNDS);
     note(`${CLIENTS} clients of one load process; events = all bytes ÷ bytes an event on 4 sampled clients`);
-    note(useOf('gateway', taken.ours, ', Redis and publisher'));
-    note(useOf('bare socket.write', taken.bare));
-    note(useOf('better-sse', taken.betterSse));
+    for (const [name, it] of Object.entries(taken)) {
+      note(useOf(name, it, (contestants[name] as Contestant).suppliers.length > 0));
+    }
     return rowsOf(taken);
   },
 };
 
-type Figure = 'rate' | 'cpuUs' | 'p50Ms' | 'p99Ms' | 'gigabytes' | 'serverUs' | 'suppliersUs' | 'clientUs';
+const BARE = 'bare socket.write';
+const BETTER_SSE = 'better-sse';
+const ADAPTER = 'socket.io redis-streams-adapter';
+const NCHAN = 'Nchan';
+const NCHAN_JOINED = 'Nchan, 10 ms of events as one message';
 
-function rowsOf({ ours, bare, betterSse }: Record<'ours' | 'bare' | 'betterSse', Record<Figure, Row['ours']>>): Row[] {
-  const name = gatewayFanout.name;
-  const reference = 'bare socket.write';
-  const library = 'better-sse';
-  const rows = [
+/** None, and a remark, where there is no Nchan. */
+async function nchans(context: BenchContext): Promise<Record<string, Contestant>> {
+  const found: Record<string, Contestant> = {};
+  try {
+    for (const workers of NCHAN_WORKERS)
+      found[`${NCHAN}, ${workers} of worker_processes`] = await startNchan(context, workers);
+    found[NCHAN_JOINED] = await startNchan(context, 1, true);
+  } catch (error) {
+    context.note(`Nchan is left out: ${(error as Error).message}`);
+    return {};
+  }
+  return found;
+}
+
+function rowsOf(taken: Record<string, Taken>): Row[] {
+  const { name } = gatewayFanout;
+  const ours = taken.gateway as Taken;
+  const bare = taken[BARE] as Taken;
+  const row = (suffix: string, figure: keyof Delivery, unit: string, reference: string, target?: Target) =>
     rowOf({
-      name,
-      unit: 'events/s',
-      ours: ours.rate,
+      name: suffix ? `${name}.${suffix}` : name,
+      unit,
+      ours: ours[figure],
       reference,
-      theirs: bare.rate,
-      target: { on: 'ratio', atLeast: 0.5 },
+      theirs: (taken[reference] as Taken)[figure],
+      ...(target ? { target } : {}),
+    });
+  const rivals = [
+    ['redis-streams-adapter', ADAPTER],
+    ['nchan', faster(taken)],
+    ['nchan-joined', NCHAN_JOINED],
+  ] as const;
+  const known = rivals.flatMap(([suffix, reference]) => (reference in taken ? [{ suffix, reference }] : []));
+  const rows = [
+    row('', 'rate', 'events/s', BARE, { on: 'ratio', atLeast: 0.7 }),
+    row('p50', 'p50Ms', 'ms', BARE),
+    row('p99', 'p99Ms', 'ms', BARE),
+    row('vs-better-sse', 'rate', 'events/s', BETTER_SSE, { on: 'ratio', atLeast: 10 }),
+    ...known.flatMap(({ suffix, reference }) => {
+      const isJudged = reference !== NCHAN_JOINED;
+      return [
+        row(`vs-${suffix}`, 'rate', 'events/s', reference, isJudged ? { on: 'ratio', atLeast: 10 } : undefined),
+        row(`p99.vs-${suffix}`, 'p99Ms', 'ms', reference, isJudged ? { on: 'ratio', atMost: 1 } : undefined),
+      ];
     }),
-    rowOf({
-      name: `${name}.vs-better-sse`,
-      unit: 'events/s',
-      ours: ours.rate,
-      reference: library,
-      theirs: betterSse.rate,
-      target: { on: 'ratio', atLeast: 10 },
-    }),
-    rowOf({ name: `${name}.p50`, unit: 'ms', ours: ours.p50Ms, reference, theirs: bare.p50Ms }),
-    rowOf({ name: `${name}.p99`, unit: 'ms', ours: ours.p99Ms, reference, theirs: bare.p99Ms }),
   ];
   // Only Linux tells the CPU time of another process.
-  if (Number.isNaN(ours.cpuUs.median)) return rows;
+  if (Number.isNaN(ours.cpuUs.median) || Number.isNaN(bare.cpuUs.median)) return rows;
   return [
     ...rows,
-    rowOf({ name: `${name}.cpu`, unit: 'µs/event', ours: ours.cpuUs, reference, theirs: bare.cpuUs }),
-    rowOf({
-      name: `${name}.cpu.vs-better-sse`,
-      unit: 'µs/event',
-      ours: ours.cpuUs,
-      reference: library,
-      theirs: betterSse.cpuUs,
-    }),
+    row('cpu', 'cpuUs', 'µs/event', BARE),
+    row('cpu.vs-better-sse', 'cpuUs', 'µs/event', BETTER_SSE),
+    ...known.map(({ suffix, reference }) => row(`cpu.vs-${suffix}`, 'cpuUs', 'µs/event', reference)),
   ];
+}
+
+/** Nchan as it does better here. */
+function faster(taken: Record<string, Taken>): string {
+  const [best] = Object.keys(taken)
+    .filter((name) => name.startsWith(`${NCHAN}, `) && name !== NCHAN_JOINED)
+    .sort((a, b) => (taken[b] as Taken).rate.median - (taken[a] as Taken).rate.median);
+  return best ?? NCHAN;
 }
 
 /** Where the cores went: on a machine with few of them the clients take as much as any server. */
-function useOf(
-  name: string,
-  { gigabytes, serverUs, suppliersUs, clientUs }: Record<Figure, Row['ours']>,
-  suppliers = '',
-): string {
-  const cores = (us: number) => (us / 1e6).toFixed(2);
-  const supply = suppliers && `${suppliers} ${cores(suppliersUs.median)}`;
-  return `${name}: ${gigabytes.median.toFixed(2)} GB/s; cores: server ${cores(serverUs.median)}${supply}, clients ${cores(clientUs.median)}`;
-}
-
-async function deliver(load: Script, contestant: Contestant): Promise<Record<Figure, number>> {
-  const ask = <T>(what: LoadAsk) => load.request<T>(what);
-  await ask({ kind: 'connect', port: contestant.port, path: PATH, clients: CLIENTS });
-  await contestant.start();
-  await sleep(SETTLE_MS);
-  const result = await ask<Load>({ kind: 'measure', ms: MEASURE_MS, pids: [contestant.pid, ...contestant.suppliers] });
-  await contestant.stop();
-  await ask({ kind: 'disconnect' });
-  if (result.events === 0) throw new Error('nothing was delivered');
-  const perSecond = 1e6 / result.elapsedUs;
-  const [serverUs = Number.NaN, ...suppliersUs] = result.cpuUs;
-  return {
-    rate: result.eventsPerSecond,
-    cpuUs: serverUs / result.events,
-    p50Ms: result.p50Ms,
-    p99Ms: result.p99Ms,
-    gigabytes: result.bytesPerSecond / 1e9,
-    serverUs: serverUs * perSecond,
-    suppliersUs: suppliersUs.reduce((sum, us) => sum + us, 0) * perSecond,
-    clientUs: result.ownCpuUs * perSecond,
-  };
-}
-
-async function startGateway({ children, redis }: BenchContext): Promise<Contestant> {
-  const server = await redis();
-  const publisher = children.script('../fanout/publisher', import.meta.url);
-  const ask = (what: PublisherAsk) => publisher.request(what);
-  await ask({ kind: 'open', url: server.url });
-  const port = await freePort();
-  const { pid } = await children.app('gateway', {
-    args: ['--addr', `127.0.0.1:${port}`],
-    env: { REDIS_URL: server.url },
-    readyUrl: `http://127.0.0.1:${port}/ready`,
-  });
-  return {
-    port,
-    pid,
-    suppliers: [server.pid, publisher.pid],
-    start: () => ask({ kind: 'start', eventsPerSecond: EVENTS_PER_SECOND }),
-    stop: () => ask({ kind: 'stop' }),
-  };
-}
-
-async function startReference(script: Script): Promise<Contestant> {
-  const ask = <T>(what: ServerAsk) => script.request<T>(what);
-  const { port } = await ask<{ port: number }>({
-    kind: 'listen',
-    eventsPerSecond: EVENTS_PER_SECOND,
-    frameHead: FRAME_HEAD,
-  });
-  return {
-    port,
-    pid: script.pid,
-    suppliers: [],
-    start: () => ask({ kind: 'start' }),
-    stop: () => ask({ kind: 'stop' }),
-  };
+function useOf(name: string, { rate, p99Ms, gigabytes, ...us }: Taken, isSupplied: boolean): string {
+  const cores = (it: Spread) => (it.median / 1e6).toFixed(2);
+  const supply = isSupplied ? `, what publishes ${cores(us.suppliersUs)}` : '';
+  const figures = `${(rate.median / 1e3).toFixed(0)} k events/s, p99 ${p99Ms.median.toFixed(1)} ms, ${gigabytes.median.toFixed(2)} GB/s`;
+  return `${name}: ${figures}; cores: server ${cores(us.serverUs)}${supply}, clients ${cores(us.clientUs)}`;
 }

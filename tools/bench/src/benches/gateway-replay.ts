@@ -4,7 +4,7 @@ import { type Bench, type Figures, interleave, rowOf } from '../harness.ts';
 import { fillLog } from '../journal/fill-log.ts';
 import { drainRate, runJournal } from '../journal/run-journal.ts';
 import { leaveRedis } from '../past/leave-redis.ts';
-import { runGateway } from '../past/past-gateway.ts';
+import { runPastGateway } from '../past/past-gateway.ts';
 import type { Reading, ReadingAsk } from '../past/reading-client.ts';
 
 const INPUTS = 200_000;
@@ -29,7 +29,7 @@ export const gatewayReplay: Bench = {
       const journal = await runJournal(children, server.url, LITTLE);
       await drainRate(journal, events);
       await leaveRedis(client, journal, first);
-      const { port } = await runGateway(children, server.url, journal.url);
+      const { port } = await runPastGateway(children, server.url, journal.url);
       const script = children.script('../past/reading-client', import.meta.url);
       const until = `id: ${formatCursor(tail)}`;
       const ours = async (): Promise<Figures<'rate'>> => {

@@ -1,14 +1,10 @@
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { createChannel, createSession } from 'better-sse';
 import { stampNow } from '../clock.ts';
 import { bookChangeEvent } from '../sample-event.ts';
-import { serveParent } from '../script-side.ts';
-import type { ServerAsk } from './bare-server.ts';
-import { Pace } from './pace.ts';
+import { listenOnLoopback } from './listen.ts';
+import { servePaced } from './paced-server.ts';
 
-/** The same events through better-sse, as its manual says: one Channel, one broadcast an event. */
-const TICK_MS = 10;
 /** Few at once: 1,000 clients make each broadcast 1,000 writes, and the sockets want their turn in between. */
 const DUE_EVENTS_MAX = 20;
 
@@ -19,31 +15,16 @@ const server = createServer(async (request, response) => {
   channel.register(session);
 });
 
-let eventsPerSecond = 0;
-let timer: NodeJS.Timeout | undefined;
 let sent = 0;
 
-function tick(pace: Pace): void {
-  const stamp = stampNow();
-  for (let due = pace.take(); due > 0; due--) {
-    channel.broadcast(bookChangeEvent(sent, stamp).payload, 'book_change', { eventId: `1700000000000-${sent}` });
-    sent++;
-  }
-}
-
-serveParent<ServerAsk>(async (ask) => {
-  switch (ask.kind) {
-    case 'listen':
-      ({ eventsPerSecond } = ask);
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', 4_096, resolve));
-      return { port: (server.address() as AddressInfo).port };
-    case 'start': {
-      const pace = new Pace(eventsPerSecond, DUE_EVENTS_MAX);
-      timer = setInterval(() => tick(pace), TICK_MS);
-      return {};
+/** The same events through better-sse, as its manual says: one Channel, one broadcast an event. */
+servePaced({
+  dueEventsMax: DUE_EVENTS_MAX,
+  listen: () => listenOnLoopback(server),
+  send(count) {
+    const stamp = stampNow();
+    for (let i = 0; i < count; i++, sent++) {
+      channel.broadcast(bookChangeEvent(sent, stamp).payload, 'book_change', { eventId: `1700000000000-${sent}` });
     }
-    case 'stop':
-      clearInterval(timer);
-      return {};
-  }
+  },
 });

@@ -1,20 +1,24 @@
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { monotonicUs, usOfStamp } from '../clock.ts';
 import { NumberScanner } from '../number-scanner.ts';
 import { processCpuUs } from '../process-cpu.ts';
 import { serveParent } from '../script-side.ts';
 import { quantile } from '../statistics.ts';
+import { openRaw, type RawTarget } from './raw-stream.ts';
+
+/** Where clients go: to each of the paths in turn. */
+export interface Aim extends Pick<RawTarget, 'port' | 'over' | 'say'> {
+  readonly paths: readonly string[];
+  readonly clients: number;
+  /** The number behind it comes once an event. Default: its stamp, which latencies are made of. */
+  readonly marker?: string;
+  /** HTTP/2's alone: so many of them share a connection. */
+  readonly perConnection?: number;
+}
 
 export type LoadAsk =
-  | {
-      readonly kind: 'connect';
-      readonly port: number;
-      readonly path: string;
-      readonly clients: number;
-      /** The path is a WebSocket's, and this the first thing that is said there. */
-      readonly say?: string;
-    }
+  | ({ readonly kind: 'connect' } & Aim)
   | { readonly kind: 'measure'; readonly ms: number; readonly pids: readonly number[] }
   | { readonly kind: 'disconnect' };
 
@@ -32,26 +36,18 @@ export interface Load {
 }
 
 /**
- * A thousand clients that must cost less than the server under test: every socket reads into one shared buffer and
+ * Thousands of clients that must cost less than the server under test: every socket reads into one shared buffer and
  * adds to one byte count. {@link SAMPLED} of them, spread over the order in which they came (a server may write to the
  * first of them first), also look at every event; events delivered to all are all bytes divided by the sampled bytes an
- * event.
+ * event. A sampled one has a connection of its own.
  */
 const SAMPLED = 4;
-const READ_BYTES = 256 << 10;
+const STAMP = '"ts_ns":';
 const CONNECT_AT_ONCE = 100;
-const CONNECT_MS_MAX = 15_000;
-const OK = 'HTTP/1.1 200';
-const SWITCHED = 'HTTP/1.1 101';
-const WEBSOCKET_HEADERS =
-  'Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n';
-/** FIN and opcode 1, and the bit that says masked: clients have to, and a mask of zeros changes nothing. */
-const TEXT_FRAME = 0x81;
-const MASKED = 0x80;
-const MASK_BYTES = 4;
-const SHORT_BYTES_MAX = 125;
+const CONNECT_MS_MAX = 25_000;
+/** What a longer one is made of is no stamp, or one that a frame of HTTP/2 has cut in two. */
+const LATENCY_US_MAX = 600e6;
 
-const shared = Buffer.allocUnsafeSlow(READ_BYTES);
 let sockets: Socket[] = [];
 let bytes = 0;
 let sampledBytes = 0;
@@ -60,34 +56,22 @@ let latenciesUs: number[] = [];
 let nowUs = 0;
 let refused: string | undefined;
 
-function open(port: number, path: string, isSampled: boolean, say: string | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    let isAnswered = false;
-    const scanner = new NumberScanner('"ts_ns":', (tsNs) => {
-      sampledEvents++;
-      latenciesUs.push(nowUs - usOfStamp(tsNs));
-    });
-    const onRead = (count: number): boolean => {
-      if (!isAnswered) {
-        isAnswered = true;
-        const head = shared.toString('latin1', 0, Math.min(count, 400));
-        if (!head.startsWith(say === undefined ? OK : SWITCHED)) reject(new Error(`${path} answered ${head}`));
-        if (say !== undefined) socket.write(frameOf(say));
-        resolve();
-      }
-      bytes += count;
-      if (isSampled) {
-        sampledBytes += count;
-        nowUs = monotonicUs();
-        scanner.push(shared.subarray(0, count));
-      }
-      return true;
-    };
-    const socket = connect({ port, host: '127.0.0.1', onread: { buffer: shared, callback: onRead } }, () => {
-      const headers = say === undefined ? 'Accept: text/event-stream\r\n' : WEBSOCKET_HEADERS;
-      socket.write(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n${headers}\r\n`);
-    });
-    socket.on('error', reject);
+function open(target: RawTarget, isSampled: boolean, marker: string): Promise<void> {
+  const scanner = new NumberScanner(marker, (tsNs) => {
+    sampledEvents++;
+    const latencyUs = nowUs - usOfStamp(tsNs);
+    if (latencyUs < LATENCY_US_MAX) latenciesUs.push(latencyUs);
+  });
+  const count = (part: Buffer) => {
+    bytes += part.length;
+  };
+  const look = (part: Buffer) => {
+    count(part);
+    sampledBytes += part.length;
+    nowUs = monotonicUs();
+    scanner.push(part);
+  };
+  return openRaw(target, isSampled ? look : count, (socket) => {
     socket.on('close', () => {
       refused ??= 'a client was disconnected by the server';
     });
@@ -95,23 +79,25 @@ function open(port: number, path: string, isSampled: boolean, say: string | unde
   });
 }
 
-function frameOf(text: string): Buffer {
-  if (text.length > SHORT_BYTES_MAX) throw new Error(`${text.length} characters do not fit a short frame`);
-  return Buffer.concat([Buffer.from([TEXT_FRAME, MASKED | text.length]), Buffer.alloc(MASK_BYTES), Buffer.from(text)]);
-}
-
-async function connectAll(port: number, path: string, clients: number, say: string | undefined): Promise<void> {
+async function connectAll({ paths, clients, perConnection = 1, marker = STAMP, ...rest }: Aim): Promise<void> {
   refused = undefined;
+  const connections = SAMPLED + Math.ceil((clients - SAMPLED) / perConnection);
   const late = sleep(CONNECT_MS_MAX, undefined, { ref: false }).then(() => {
-    throw new Error(`only ${sockets.length} of ${clients} clients could connect`);
+    throw new Error(`only ${sockets.length} of ${connections} connections could be made`);
   });
   late.catch(() => {});
-  const apart = Math.max(1, Math.floor(clients / SAMPLED));
-  while (sockets.length < clients) {
-    const count = Math.min(CONNECT_AT_ONCE, clients - sockets.length);
-    const isSampled = (i: number) => i % apart === apart >> 1;
-    const some = Array.from({ length: count }, (_, i) => isSampled(sockets.length + i));
-    await Promise.race([Promise.all(some.map((sampled) => open(port, path, sampled, say))), late]);
+  const apart = Math.max(1, Math.floor(connections / SAMPLED));
+  let unsampled = clients - SAMPLED;
+  while (sockets.length < connections) {
+    const first = sockets.length;
+    const some = Array.from({ length: Math.min(CONNECT_AT_ONCE, connections - first) }, (_, k) => {
+      const i = first + k;
+      const isSampled = i % apart === apart >> 1 && i < SAMPLED * apart;
+      const streams = isSampled ? 1 : Math.min(perConnection, unsampled);
+      if (!isSampled) unsampled -= streams;
+      return open({ ...rest, path: paths[i % paths.length] as string, streams }, isSampled, marker);
+    });
+    await Promise.race([Promise.all(some), late]);
   }
 }
 
@@ -150,7 +136,7 @@ async function disconnectAll(): Promise<void> {
 serveParent<LoadAsk>(async (ask) => {
   switch (ask.kind) {
     case 'connect':
-      await connectAll(ask.port, ask.path, ask.clients, ask.say);
+      await connectAll(ask);
       return {};
     case 'measure':
       return measure(ask.ms, ask.pids);

@@ -1,4 +1,5 @@
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
+import { openRaw } from '../fanout/raw-stream.ts';
 import { serveParent } from '../script-side.ts';
 
 export type ReadingAsk =
@@ -16,34 +17,15 @@ export interface Reading {
 
 const FRAME_END = '\n\n';
 
-const READ_BYTES = 256 << 10;
-const OK = 'HTTP/1.1 200';
-
-/** Every socket reads into it: clients are to cost less than what they read from. */
-const shared = Buffer.allocUnsafeSlow(READ_BYTES);
 let sockets: Socket[] = [];
 let bytes = 0;
 
-/** @param onRead what has come stands in it until it returns. */
-function open(port: number, path: string, onRead: (part: Buffer) => void): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    let isAnswered = false;
-    const callback = (count: number): boolean => {
-      const part = shared.subarray(0, count);
-      if (!isAnswered) {
-        isAnswered = true;
-        const head = part.toString('latin1', 0, 400);
-        if (!head.startsWith(OK)) reject(new Error(`${path} answered ${head}`));
-        resolve(socket);
-      }
-      onRead(part);
-      return true;
-    };
-    const socket = connect({ port, host: '127.0.0.1', onread: { buffer: shared, callback } }, () =>
-      socket.write(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nAccept: text/event-stream\r\n\r\n`),
-    );
-    socket.on('error', reject);
+async function open(port: number, path: string, onRead: (part: Buffer) => void): Promise<Socket> {
+  let opened: Socket | undefined;
+  await openRaw({ port, path }, onRead, (socket) => {
+    opened = socket;
   });
+  return opened as Socket;
 }
 
 function read(port: number, path: string, until: string): Promise<Reading> {
