@@ -7,20 +7,19 @@ import {
   type App,
   freePort,
   spawnApp,
-  startRedis,
-  startRedisPair,
-  TcpProxy,
+  type TcpProxy,
   type TestRedis,
+  type TestRedisCluster,
   type TestRedisPair,
+  type TestRedisSentinel,
 } from '@depthcast/testing';
+import { type RedisOptions, type RedisSetup, startRedisSetup } from './redis-setup.ts';
 
-export interface StackOptions {
+export interface StackOptions extends RedisOptions {
+  /** How many of them; 1 where it is not said. */
   readonly gateways?: number;
-  readonly appendonly?: boolean;
-  /** Puts a proxy between the apps and Redis. */
-  readonly proxied?: boolean;
-  /** A master with a replica, and one address for both. */
-  readonly replicated?: boolean;
+  /** How many of them; 1 where it is not said. One engine runs them all. */
+  readonly partitions?: number;
   readonly ingest?: Readonly<Record<string, string>>;
   readonly engine?: Readonly<Record<string, string>>;
   readonly gateway?: Readonly<Record<string, string>>;
@@ -28,15 +27,15 @@ export interface StackOptions {
   readonly journal?: Readonly<Record<string, string>>;
   /** Called when there is a Redis and nothing else yet. */
   readonly beforeApps?: (stack: TestStack) => void;
-  /** More options of redis-server. */
-  readonly redis?: readonly string[];
 }
 
 /** The whole product as processes of its own, over a Redis of its own. */
 export class TestStack {
   readonly redis: TestRedis;
   readonly client: RedisClient;
+  /** Of the first partition. */
   readonly keys = partitionKeys();
+  readonly partitions: number;
   readonly gateways: App[] = [];
   /** Every engine that was started. */
   readonly engines: App[] = [];
@@ -51,48 +50,47 @@ export class TestStack {
   readonly #folder = mkdtempSync(join(tmpdir(), 'depthcast-e2e-'));
   #journalPort: number | undefined;
   readonly #options: StackOptions;
-  readonly #redisUrl: string;
-  readonly #proxy: TcpProxy | undefined;
-  readonly #pair: TestRedisPair | undefined;
+  readonly #setup: RedisSetup;
   readonly #ports: number[] = [];
 
   static async start(options: StackOptions = {}): Promise<TestStack> {
-    const appendonly = options.appendonly ?? false;
-    const pair = options.replicated ? await startRedisPair({ appendonly }) : undefined;
-    const redis = pair?.master ?? (await startRedis({ appendonly, config: options.redis ?? [] }));
-    const proxy = options.proxied ? await TcpProxy.start(redis) : undefined;
-    const stack = new TestStack(redis, options, proxy, pair);
+    const stack = new TestStack(await startRedisSetup(options), options);
     options.beforeApps?.(stack);
     await stack.#up();
     return stack;
   }
 
-  private constructor(
-    redis: TestRedis,
-    options: StackOptions,
-    proxy: TcpProxy | undefined,
-    pair: TestRedisPair | undefined,
-  ) {
-    this.redis = redis;
-    this.#proxy = proxy;
-    this.#pair = pair;
-    this.#redisUrl = proxy?.url ?? pair?.url ?? redis.url;
-    // With a pair the test follows the address too: what it reads is what there is after a failover.
-    this.client = connectRedis(pair?.url ?? redis.url);
+  private constructor(setup: RedisSetup, options: StackOptions) {
+    this.redis = setup.redis;
+    this.#setup = setup;
+    this.client = connectRedis(setup.ownUrl);
+    this.partitions = options.partitions ?? 1;
     this.#options = options;
     this.journalFile = join(this.#folder, 'journal.duckdb');
   }
 
   /** The two servers of a `replicated` stack. */
   get pair(): TestRedisPair {
-    if (!this.#pair) throw new Error('this stack is not replicated');
-    return this.#pair;
+    return there(this.#setup.pair, 'replicated');
   }
 
   /** The proxy of a `proxied` stack. */
   get proxy(): TcpProxy {
-    if (!this.#proxy) throw new Error('this stack is not proxied');
-    return this.#proxy;
+    return there(this.#setup.proxy, 'proxied');
+  }
+
+  /** Servers and sentinels of a stack with `sentinel`. */
+  get sentinel(): TestRedisSentinel {
+    return there(this.#setup.sentinel, 'behind sentinels');
+  }
+
+  get isCluster(): boolean {
+    return this.#setup.cluster !== undefined;
+  }
+
+  /** The nodes of a stack with `cluster`. */
+  get cluster(): TestRedisCluster {
+    return there(this.#setup.cluster, 'on a cluster');
   }
 
   async #up(): Promise<void> {
@@ -162,9 +160,9 @@ export class TestStack {
     return `http://127.0.0.1:${this.#journalPort}${path}`;
   }
 
-  /** The whole log as `id` → payload, each with its topic. */
-  async log(): Promise<{ id: string; topic: string; payload: string }[]> {
-    const reader = new LogReader(this.client, this.keys);
+  /** A partition's whole log as `id` → payload, each with its topic. */
+  async log(partition = 0): Promise<{ id: string; topic: string; payload: string }[]> {
+    const reader = new LogReader(this.client, partitionKeys(partition));
     const entries: { id: string; topic: string; payload: string }[] = [];
     let after: { epoch: number; offset: number } | undefined;
     for (;;) {
@@ -177,11 +175,11 @@ export class TestStack {
     }
   }
 
-  /** The whole log once nothing is added any more: stop the source first. */
-  async settledLog(): Promise<{ id: string; topic: string; payload: string }[]> {
-    for (let before = await this.log(); ; ) {
+  /** A partition's whole log once nothing is added any more: stop the source first. */
+  async settledLog(partition = 0): Promise<{ id: string; topic: string; payload: string }[]> {
+    for (let before = await this.log(partition); ; ) {
       await new Promise((resolve) => setTimeout(resolve, 1_500));
-      const now = await this.log();
+      const now = await this.log(partition);
       if (now.length === before.length) return now;
       before = now;
     }
@@ -197,12 +195,17 @@ export class TestStack {
   async stop(): Promise<void> {
     await Promise.all([this.ingest, ...this.engines, ...this.gateways, ...this.#journals].map((app) => app?.stop()));
     this.client.disconnect();
-    await this.#proxy?.close();
-    await (this.#pair ?? this.redis).stop();
+    await this.#setup.stop();
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
   #env(own: Readonly<Record<string, string>>): Record<string, string> {
-    return { REDIS_URL: this.#redisUrl, LOG_LEVEL: 'info', ...own };
+    const all = { REDIS_URL: this.#setup.url, PARTITIONS: String(this.partitions), LOG_LEVEL: 'info' };
+    return { ...all, ...own };
   }
+}
+
+function there<T>(part: T | undefined, what: string): T {
+  if (part === undefined) throw new Error(`this stack is not ${what}`);
+  return part;
 }

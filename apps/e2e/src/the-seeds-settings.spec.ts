@@ -1,5 +1,8 @@
 import { readFileSync } from 'node:fs';
+import { FakeBinance, SseClient, until } from '@depthcast/testing';
 import { describe, expect, it } from '@jest/globals';
+import { io } from 'socket.io-client';
+import { TestStack } from './stack.ts';
 
 type Env = Readonly<Record<string, string>>;
 type Config = Readonly<Record<string, unknown>>;
@@ -280,4 +283,49 @@ describe('every variable of the BBO stream works here', () => {
       }
     });
   });
+});
+
+const UNREACHABLE = 'market_source_unreachable: 2 retries in a row have failed, more follow';
+
+describe('after MAX_RETRIES', () => {
+  it('an error event comes, over SSE and Socket.IO, and the retries go on until the venue is back', async () => {
+    const fake = await FakeBinance.start({ symbols: [{ symbol: 'BTCUSDT', tick: '0.01', step: '0.00001' }] });
+    fake.run(20);
+    const stack = await TestStack.start({
+      ingest: {
+        SOURCE: 'binance',
+        BINANCE_WS_URL: fake.wsUrl,
+        BINANCE_REST_URL: fake.restUrl,
+        MAX_RETRIES: '2',
+        INITIAL_BACKOFF: '0.05',
+      },
+    });
+    const stream = await SseClient.connect(stack.url(0, '/api/stream'));
+    const socket = io(stack.url(0, ''), { transports: ['websocket'] });
+    try {
+      const overSocketIo: string[] = [];
+      socket.on('error', ({ message }) => overSocketIo.push(message));
+      socket.on('connect', () => socket.emit('ready'));
+      let updates = 0;
+      socket.on('bbo_update', () => {
+        updates++;
+      });
+      await until(() => updates > 0, 20_000, 'best prices');
+      fake.streams.refusing = true;
+      fake.streams.disconnect('BTCUSDT');
+      const messages = [await stream.next('error', 20_000), await stream.next('error', 20_000)];
+      expect(messages.map(({ data }) => JSON.parse(data).message)).toEqual(['market_source_error', UNREACHABLE]);
+      expect(messages.every(({ id }) => id !== undefined)).toBe(true);
+      await until(() => overSocketIo.length === 2, 10_000, 'the same over Socket.IO');
+      expect(overSocketIo).toEqual(['market_source_error', UNREACHABLE]);
+      fake.streams.refusing = false;
+      // The wait is anything up to 30 s.
+      await stream.next('market', 45_000);
+    } finally {
+      socket.disconnect();
+      stream.close();
+      await stack.stop();
+      await fake.close();
+    }
+  }, 120_000);
 });

@@ -18,6 +18,17 @@ describe("the engine's environment", () => {
     expect(variableOf('wideSpreadBps')).toBe('WIDE_SPREAD_BPS');
   });
 
+  it('runs every partition, or those that it is told to', () => {
+    expect(readConfig([], {})?.PARTITION).toEqual([0]);
+    expect(readConfig([], { PARTITIONS: '3' })?.PARTITION).toEqual([0, 1, 2]);
+    expect(readConfig([], { PARTITIONS: '3', PARTITION: '' })?.PARTITION).toEqual([0, 1, 2]);
+    expect(readConfig([], { PARTITIONS: '4', PARTITION: '2' })?.PARTITION).toEqual([2]);
+    expect(readConfig([], { PARTITIONS: '12', PARTITION: '11, 2,11' })?.PARTITION).toEqual([2, 11]);
+    expect(() => readConfig([], { PARTITIONS: '4', PARTITION: '2,4' })).toThrow(
+      'PARTITION: got "2,4", takes whole numbers from 0 to 3 divided by commas, with PARTITIONS=4',
+    );
+  });
+
   it('takes what paper accounts begin with as text', () => {
     expect(readConfig([], { PAPER_BALANCES: ' USD:5,BTC:0.5 ' })?.market).toEqual({ paperBalances: 'USD:5,BTC:0.5' });
   });
@@ -26,6 +37,10 @@ describe("the engine's environment", () => {
     ['LOG_BYTES_MAX', '12', 'LOG_BYTES_MAX: got "12", takes a whole number from 1048576'],
     ['WIDE_SPREAD_BPS', 'wide', 'WIDE_SPREAD_BPS: got "wide", takes a number from 0.01 to 20000'],
     ['LARGE_TRADE_WARMUP_TRADES', '1000', 'LARGE_TRADE_WARMUP_TRADES: got "1000", takes a whole number from 1 to 512'],
+    ['PARTITIONS', '65', 'PARTITIONS: got "65", takes a whole number from 1 to 64 (partitions)'],
+    ['PARTITION', '1', 'PARTITION: got "1", takes whole numbers from 0 to 0 divided by commas, with PARTITIONS=1'],
+    ['PARTITION', '0,-1', 'PARTITION: got "0,-1", takes whole numbers from 0 to 0'],
+    ['PARTITION', '0x0', 'PARTITION: got "0x0", takes whole numbers from 0 to 0'],
     ['PAPER_BALANCES', 'USD', 'PAPER_BALANCES: got "USD", takes a list such as USD:10000000'],
   ])('refuses %s=%s and names all three', (variable, value, message) => {
     expect(() => readConfig([], { [variable]: value })).toThrow(message);

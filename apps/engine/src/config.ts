@@ -1,6 +1,5 @@
-import { parseArgs } from 'node:util';
 import { DEFAULT_MARKET_OPTIONS, type MarketOptions, marketOptions } from '@depthcast/market';
-import { loadConfig, logSettings, type Source, settings, withDebug } from '@depthcast/ops';
+import { asksForHelp, loadConfig, logSettings, type Source, settings, withDebug } from '@depthcast/ops';
 import { DepthcastError } from '@depthcast/protocol';
 import { z } from 'zod';
 
@@ -8,6 +7,8 @@ const MIB = 1024 * 1024;
 
 const schema = z.object({
   REDIS_URL: settings.redisUrl('redis://127.0.0.1:6379'),
+  PARTITIONS: settings.partitions(),
+  PARTITION: settings.list().optional(),
   /** Where /health, /ready and /metrics are served. */
   OPS_ADDR: settings.addr('127.0.0.1:9102'),
   ...logSettings,
@@ -19,8 +20,12 @@ const schema = z.object({
   SNAPSHOT_EVERY_MS: settings.integer({ min: 100, max: 3_600_000, default: 10_000, unit: 'ms' }),
 });
 
+type Settings = z.output<typeof schema>;
+
 /** The engine's environment. */
-export interface EngineConfig extends z.output<typeof schema> {
+export interface EngineConfig extends Omit<Settings, 'PARTITION'> {
+  /** The partitions that this process runs, in ascending order. */
+  readonly PARTITION: readonly number[];
   /** The market's options, each under its name in upper case: `wideSpreadBps` is WIDE_SPREAD_BPS. */
   readonly market: Partial<MarketOptions>;
 }
@@ -30,7 +35,10 @@ export const USAGE = `Usage: engine [options]
   -h, --help              this text
 
 Environment:
-  REDIS_URL               redis://, rediss:// or redis+cluster:// (default redis://127.0.0.1:6379)
+  REDIS_URL               redis://, rediss://, redis+cluster:// or redis+sentinel://
+                          (default redis://127.0.0.1:6379)
+  PARTITIONS              how many there are, 1 to 64: the same in every app on one Redis (default 1)
+  PARTITION               those of this process, such as 2 or 0,2 (default all of them)
   OPS_ADDR                HOST:PORT of /health, /ready and /metrics (default 127.0.0.1:9102)
   LOG_LEVEL               fatal, error, warn, info, debug, trace or silent (default info)
   DEBUG                   true: LOG_LEVEL is debug, where it is not set (default false)
@@ -54,8 +62,20 @@ Engines that find another one at work stand by, and take over when its lease end
  * @throws DepthcastError `CONFIG_INVALID` naming the variables, what they got and what they take.
  */
 export function readConfig(args: readonly string[], env: Source): EngineConfig | undefined {
-  if (parseOptions(args).help) return undefined;
-  return { ...loadConfig(schema, withDebug(env)), market: readMarket(env) };
+  if (asksForHelp(args)) return undefined;
+  const config = loadConfig(schema, withDebug(env));
+  return { ...config, PARTITION: partitionsOf(config), market: readMarket(env) };
+}
+
+function partitionsOf({ PARTITION: words, PARTITIONS: count }: Settings): number[] {
+  if (words === undefined) return Array.from({ length: count }, (_, partition) => partition);
+  const partitions = new Set(words.map((word) => (/^\d{1,2}$/.test(word) ? Number(word) : Number.NaN)));
+  if ([...partitions].every((partition) => partition < count)) return [...partitions].sort((a, b) => a - b);
+  throw new DepthcastError(
+    'CONFIG_INVALID',
+    `PARTITION: got ${JSON.stringify(words.join(',').slice(0, 80))}, takes whole numbers from 0 to ${count - 1} ` +
+      `divided by commas, with PARTITIONS=${count}`,
+  );
 }
 
 function readMarket(env: Source): Partial<MarketOptions> {
@@ -77,14 +97,6 @@ function readMarket(env: Source): Partial<MarketOptions> {
     market[option] = value;
   }
   return market as Partial<MarketOptions>;
-}
-
-function parseOptions(args: readonly string[]) {
-  try {
-    return parseArgs({ args: [...args], options: { help: { type: 'boolean', short: 'h' } } }).values;
-  } catch (error) {
-    throw new DepthcastError('CONFIG_INVALID', `${(error as Error).message} (see --help)`, { cause: error });
-  }
 }
 
 /** `wideSpreadBps` → `WIDE_SPREAD_BPS` */

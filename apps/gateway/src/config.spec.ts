@@ -11,12 +11,18 @@ describe('the settings', () => {
       REDIS_URL: 'redis://127.0.0.1:6379',
       ORDERS_PENDING_MAX: 10_000,
       ORDER_SEND_MS: 2_000,
+      PARTITIONS: 1,
+      TAIL: 'all',
       WINDOW_BYTES: 64 << 20,
       FLUSH_MS: 0,
       INTERVAL_MS: 300,
       KEEPALIVE_MS: 10_000,
       HEARTBEAT_MS: 30_000,
       SESSIONS_MAX: 20_000,
+      SESSION_BUFFER_BYTES_MAX: 1 << 20,
+      SESSION_LAG_MAX: 1_000_000,
+      DRAIN_MS: 5_000,
+      SHUTDOWN_MS: 10_000,
       STREAMS_MAX: 100,
       SOCKET_EVENTS_PER_SECOND_MAX: 50,
       CLOCK_STALE_MS: 3_000,
@@ -49,6 +55,12 @@ describe('the settings', () => {
     expect(readConfig(['--addr', '127.0.0.1:3'], env)).toMatchObject({ ADDR: { host: '127.0.0.1', port: 3 } });
   });
 
+  it('give a drain no more than half of a shorter shutdown, unless one is asked for', () => {
+    expect(readConfig([], { SHUTDOWN_MS: '3000' })?.DRAIN_MS).toBe(1_500);
+    expect(readConfig([], { SHUTDOWN_MS: '3000', DRAIN_MS: '2900' })?.DRAIN_MS).toBe(2_900);
+    expect(readConfig([], { SHUTDOWN_MS: '0' })?.DRAIN_MS).toBe(0);
+  });
+
   it.each([
     [[], { TLS_CERT_PATH: 'c.pem' }, 'TLS_KEY_PATH: got nothing, takes the path of a file beside TLS_CERT_PATH'],
     [[], { TLS_KEY_PATH: 'k.pem' }, 'TLS_CERT_PATH: got nothing, takes the path of a file beside TLS_KEY_PATH'],
@@ -61,6 +73,13 @@ describe('the settings', () => {
       { JOURNAL_HTTP_URL: 'localhost:8090' },
       'JOURNAL_HTTP_URL: got "localhost:8090", takes a URL beginning with http',
     ],
+    [
+      [],
+      { DRAIN_MS: '9000', SHUTDOWN_MS: '9000' },
+      'DRAIN_MS: got "9000", takes less than SHUTDOWN_MS, which is 9000 ms and ends the process',
+    ],
+    [[], { MAX_RATE: '0' }, 'MAX_RATE: got "0", takes a whole number from 1 to 100000 (messages a second)'],
+    [[], { SESSION_BUFFER_BYTES_MAX: '1000' }, 'takes a whole number from 65536 to 1073741824 (bytes)'],
     [[], { INTERVAL_MS: '0' }, 'INTERVAL_MS: got "0", takes a whole number from 50 to 60000'],
   ])('refuse %j with %j, saying what they take', (args, env, message) => {
     expect(() => readConfig(args, env as Record<string, string>)).toThrow(message);

@@ -1,8 +1,10 @@
 import { LatencyHistogram, type Metrics } from '@depthcast/ops';
 import { Counter, Gauge } from 'prom-client';
-import type { OrderIntake } from './commands/order-intake.ts';
+import type { OrderDesk } from './commands/order-desk.ts';
+import { lagOf } from './fanout/lag.ts';
 import { NOWHERE } from './fanout/session.ts';
 import type { Gateway } from './gateway.ts';
+import type { Partitions } from './partitions/partitions.ts';
 import type { ReplayDesk } from './replay/replay-desk.ts';
 import type { LogSource } from './tail/log-source.ts';
 import { answered } from './transports/error-answer.ts';
@@ -17,12 +19,13 @@ type Labels = Record<string, string>;
 type Reading = readonly [labels: Labels, value: number];
 
 export interface Measured {
-  readonly gateway: Gateway;
+  readonly partitions: Partitions;
   readonly desk: SessionDesk;
   readonly socketIo: SocketIoServer;
   readonly replays: ReplayDesk;
-  readonly intake: OrderIntake;
-  readonly source: LogSource;
+  readonly orders: OrderDesk;
+  /** By partition. */
+  readonly sources: readonly LogSource[];
 }
 
 /**
@@ -30,9 +33,10 @@ export interface Measured {
  */
 export function registerGatewayMetrics(
   metrics: Metrics,
-  { gateway, desk, socketIo, replays, intake, source }: Measured,
+  { partitions, desk, socketIo, replays, orders, sources }: Measured,
 ): void {
-  const { fanout, views, ladder, stats, watch, window } = gateway;
+  const { all } = partitions;
+  const sum = (of: (gateway: Gateway) => number) => all.reduce((total, gateway) => total + of(gateway), 0);
   const gauge = (name: string, help: string, labelNames: string[], read: () => readonly Reading[]) =>
     new Gauge({
       name: PREFIX + name,
@@ -60,33 +64,39 @@ export function registerGatewayMetrics(
     // The log session of a /stream connection stands beside a view session, which is counted.
     ...countStates(
       'api_stream',
-      [...fanout.sessions].filter(({ companion }) => !companion),
+      all.flatMap(({ fanout }) => [...fanout.sessions].filter(({ companion }) => !companion)),
     ),
     ...countStates(
       'stream',
-      [...views.sessions].filter(({ framing }) => framing !== 'packets'),
+      all.flatMap(({ views }) => [...views.sessions].filter(({ framing }) => framing !== 'packets')),
     ),
     ...[...socketIo.connections].map(
       ([name, count]): Reading => [{ transport: `socketio_${name}`, state: 'open' }, count],
     ),
   ]);
-  gauge('groups', 'Groups of sessions that share their frames', [], () => [[{}, fanout.groups.size]]);
+  gauge('groups', 'Groups of sessions that share their frames', [], () => [
+    [{}, sum(({ fanout }) => fanout.groups.size)],
+  ]);
   const outOf = (sse: 'framesOut' | 'bytesOut', packets: 'packetsOut' | 'packetBytesOut') => (): Reading[] => [
-    [{ transport: 'api_stream' }, fanout.stats[sse] - fanout.stats[packets]],
-    [{ transport: 'stream' }, views.stats[sse] - views.stats[packets]],
-    [{ transport: 'socketio' }, fanout.stats[packets] + views.stats[packets]],
+    [{ transport: 'api_stream' }, sum(({ fanout: { stats } }) => stats[sse] - stats[packets])],
+    [{ transport: 'stream' }, sum(({ views: { stats } }) => stats[sse] - stats[packets])],
+    [{ transport: 'socketio' }, sum(({ fanout, views }) => fanout.stats[packets] + views.stats[packets])],
   ];
   const OF_THE_LOG = 'api_stream: all that come out of the log over SSE, those of /stream too';
   counter('frames_out_total', `Frames written; ${OF_THE_LOG}`, ['transport'], outOf('framesOut', 'packetsOut'));
   counter('bytes_out_total', `Bytes written; ${OF_THE_LOG}`, ['transport'], outOf('bytesOut', 'packetBytesOut'));
   gauge('slowest_session_lag_entries', 'Entries that the session furthest behind has yet to be sent', [], () => [
-    [{}, slowestLag(gateway)],
+    [{}, Math.max(...all.map(slowestLag))],
   ]);
   gauge('unsent_bytes', 'Bytes that sockets have been given and the network has not taken', [], () => [
-    [{}, unsentBytes(gateway)],
+    [{}, unsentBytes(all)],
   ]);
-  counter('slow_writes_total', 'Writes that a socket did not take at once', [], () => [[{}, fanout.stats.slowWrites]]);
-  counter('views_skipped_total', 'View frames that slow sessions were spared', [], () => [[{}, views.stats.skipped]]);
+  counter('slow_writes_total', 'Writes that a socket did not take at once', [], () => [
+    [{}, sum(({ fanout }) => fanout.stats.slowWrites)],
+  ]);
+  counter('views_skipped_total', 'View frames that slow sessions were spared', [], () => [
+    [{}, sum(({ views }) => views.stats.skipped)],
+  ]);
   counter('socketio_events_total', 'Events of Socket.IO clients, by what became of them', ['outcome'], () => {
     const { events, refused, unknown, tooLong } = socketIo.stats;
     return [
@@ -96,71 +106,96 @@ export function registerGatewayMetrics(
       [{ outcome: 'too_long' }, tooLong],
     ];
   });
+  counter('rate_limited_total', 'Times that a connection had more to be sent than its rate allows', ['kind'], () =>
+    Object.entries(partitions.rates.held).map(([kind, count]) => [{ kind }, count]),
+  );
+  counter('sessions_closed_total', 'Sessions that were closed from here, by the reason', ['reason'], () =>
+    [...desk.closed].map(([reason, count]) => [{ reason }, count]),
+  );
   counter('refused_total', 'Sessions refused', [], () => [[{}, desk.refused]]);
   counter('errors_total', 'Errors that clients were answered, over whatever transport', ['code'], () =>
     [...answered].map(([code, count]) => [{ code }, count]),
   );
   counter('orders_total', 'Orders and cancels, by what became of them', ['command', 'outcome'], () =>
-    [...intake.outcomes].map(([key, count]) => {
+    [...totals(orders.intakes.map(({ outcomes }) => outcomes))].map(([key, count]) => {
       const [command = '', outcome = ''] = key.split(' ');
       return [{ command, outcome }, count];
     }),
   );
-  gauge('orders_pending', 'Orders and cancels under way', [], () => [[{}, intake.pending]]);
+  gauge('orders_pending', 'Orders and cancels under way', [], () => [
+    [{}, orders.intakes.reduce((pending, intake) => pending + intake.pending, 0)],
+  ]);
   counter('resumes_total', 'Sessions started, by where their cursor was found', ['rung'], () =>
-    Object.entries(ladder.stats.outcomes).map(([rung, count]) => [{ rung }, count]),
+    [...totals(all.map(({ ladder }) => new Map(Object.entries(ladder.stats.outcomes))))].map(([rung, count]) => [
+      { rung },
+      count,
+    ]),
   );
   gauge('replays', 'Sessions that are being played the past', [], () => [[{}, replays.running]]);
   counter('resets_total', 'Resets, by reason', ['reason'], () =>
-    Object.entries(ladder.stats.resets).map(([reason, count]) => [{ reason }, count]),
+    [...totals(all.map(({ ladder }) => new Map(Object.entries(ladder.stats.resets))))].map(([reason, count]) => [
+      { reason },
+      count,
+    ]),
   );
-  counter('history_pages_total', 'Pages of entries older than the window sent', [], () => [[{}, ladder.stats.pages]]);
-  counter('tail_entries_total', 'Entries read', [], () => [[{}, stats.entries]]);
-  counter('tail_batches_total', 'Batches read', [], () => [[{}, stats.batches]]);
-  counter('tail_restarts_total', 'Times the tail began anew', [], () => [[{}, stats.restarts]]);
-  counter('book_mismatches_total', "Books that differed from the log's checksum", [], () => [[{}, stats.mismatches]]);
-  gauge('tail_batch_entries', 'Entries of the last batch', [], () => [[{}, stats.lastBatchEntries]]);
-  gauge('window_bytes', 'Memory of the window', [], () => [[{}, window.bytes]]);
-  gauge('window_entries', 'Entries in the window', [], () => [[{}, window.end - window.first]]);
-  gauge('stale', '1 while no clock events come', [], () => [[{}, watch.isStale ? 1 : 0]]);
+  counter('history_pages_total', 'Pages of entries older than the window sent', [], () => [
+    [{}, sum(({ ladder }) => ladder.stats.pages)],
+  ]);
+  counter('tail_entries_total', 'Entries read', [], () => [[{}, sum(({ stats }) => stats.entries)]]);
+  counter('tail_batches_total', 'Batches read', [], () => [[{}, sum(({ stats }) => stats.batches)]]);
+  counter('tail_restarts_total', 'Times the tail began anew', [], () => [[{}, sum(({ stats }) => stats.restarts)]]);
+  counter('book_mismatches_total', "Books that differed from the log's checksum", [], () => [
+    [{}, sum(({ stats }) => stats.mismatches)],
+  ]);
+  gauge('tail_batch_entries', 'Entries of the last batch', [], () => [
+    [{}, sum(({ stats }) => stats.lastBatchEntries)],
+  ]);
+  gauge('window_bytes', 'Memory of the window', [], () => [[{}, sum(({ window }) => window.bytes)]]);
+  gauge('window_entries', 'Entries in the window', [], () => [[{}, sum(({ window }) => window.end - window.first)]]);
+  gauge('stale', '1 while no clock events come', [], () => [[{}, all.some(({ watch }) => watch.isStale) ? 1 : 0]]);
   const latency = new LatencyHistogram(metrics);
-  gateway.latency.observers = {
+  const observers = {
     ingest_to_socket: latency.stage('ingest_to_socket'),
     read_to_socket: latency.stage('read_to_socket'),
   };
+  for (const gateway of all) gateway.latency.observers = observers;
   new Gauge({
     name: `${PREFIX}tail_lag_entries`,
     help: 'Entries that Redis has and this gateway has not; absent while Redis is away',
     registers: [metrics],
     async collect() {
       this.reset();
-      const lag = await tailLag(gateway, source);
-      if (lag !== undefined) this.set(lag);
+      const lags = await Promise.all(all.map((gateway, i) => tailLag(gateway, sources[i] as LogSource)));
+      const known = lags.filter((lag) => lag !== undefined);
+      if (known.length > 0) this.set(Math.max(...known));
     },
   });
 }
 
-/** Who looks for its place is as far behind as its cursor says; of another epoch, at least by the whole window. */
+/** Whose cursor is of an epoch that has left the window is behind by the whole of it at least. */
 function slowestLag({ fanout, window }: Gateway): number {
-  const { tail, first, end } = window;
+  const { first, end } = window;
   let lag = 0;
-  for (const { state, position, cursor } of fanout.sessions) {
-    if (state === 'head') continue;
-    if (position !== NOWHERE) lag = Math.max(lag, end - position);
-    else if (cursor) lag = Math.max(lag, tail?.epoch === cursor.epoch ? tail.offset - cursor.offset : end - first);
+  for (const session of fanout.sessions) {
+    if (session.state === 'head' || (session.position === NOWHERE && !session.cursor)) continue;
+    lag = Math.max(lag, lagOf(session, window) ?? end - first);
   }
   return lag;
 }
 
 /** Of each connection once, though it may have two sessions. */
-function unsentBytes({ fanout, views }: Gateway): number {
-  const sinks = new Set([...fanout.sessions, ...views.sessions].map(({ sink }) => sink));
+function unsentBytes(all: readonly Gateway[]): number {
+  const sinks = new Set(
+    all.flatMap(({ fanout, views }) => [...fanout.sessions, ...views.sessions]).map(({ sink }) => sink),
+  );
   let bytes = 0;
   for (const { writableLength } of sinks) bytes += writableLength;
   return bytes;
 }
 
+/** Nothing of a log that is not followed. */
 async function tailLag(gateway: Gateway, source: LogSource): Promise<number | undefined> {
+  if (!gateway.isFollowing) return undefined;
   let timer: NodeJS.Timeout | undefined;
   const bound = new Promise<undefined>((resolve) => {
     timer = setTimeout(resolve, TIP_WAIT_MS, undefined);
@@ -172,8 +207,24 @@ async function tailLag(gateway: Gateway, source: LogSource): Promise<number | un
   return tail?.epoch === tip.epoch ? Math.max(0, tip.offset - tail.offset) : tip.offset + 1;
 }
 
-function countStates(transport: string, sessions: Iterable<{ readonly state: string }>): Reading[] {
+/** Each connection once, though it may have a session in several partitions: as the one that has to wait stands. */
+function countStates(
+  transport: string,
+  sessions: Iterable<{ readonly sink: object; readonly state: string }>,
+): Reading[] {
+  const states = new Map<object, string>();
+  for (const { sink, state } of sessions) if (!states.has(sink) || !isCurrent(state)) states.set(sink, state);
   const counts = new Map<string, number>();
-  for (const { state } of sessions) counts.set(state, (counts.get(state) ?? 0) + 1);
+  for (const state of states.values()) counts.set(state, (counts.get(state) ?? 0) + 1);
   return [...counts].map(([state, count]) => [{ transport, state }, count]);
+}
+
+function isCurrent(state: string): boolean {
+  return state === 'head' || state === 'live';
+}
+
+function totals(parts: readonly ReadonlyMap<string, number>[]): Map<string, number> {
+  const total = new Map<string, number>();
+  for (const part of parts) for (const [key, count] of part) total.set(key, (total.get(key) ?? 0) + count);
+  return total;
 }

@@ -1,10 +1,12 @@
 import { type FollowState, type LogEntry, previousTailOf, Timeline } from '@depthcast/log';
-import { type Cursor, compareCursors } from '@depthcast/protocol';
+import { type Cursor, compareCursors, formatCursor } from '@depthcast/protocol';
 import { AccountRenewal } from './commands/account-renewal.ts';
 import { AccountTable } from './commands/account-table.ts';
 import { AckWaiters } from './commands/ack-waiters.ts';
 import { EventClock } from './commands/event-clock.ts';
-import { Fanout } from './fanout/fanout.ts';
+import { Fanout, SESSION_BUFFER_BYTES_MAX } from './fanout/fanout.ts';
+import { Filters } from './fanout/filters.ts';
+import { LagLimit } from './fanout/lag.ts';
 import { type Topic, TopicTable } from './fanout/topics.ts';
 import { WINDOW_LIMITS, Window, type WindowLimits } from './fanout/window.ts';
 import { History } from './resume/history.ts';
@@ -12,6 +14,7 @@ import { HistoryPages } from './resume/history-pages.ts';
 import { type Journal, type JournalLane, openJournal } from './resume/journal.ts';
 import type { JournalSource } from './resume/journal-source.ts';
 import { CursorLocator } from './resume/locator.ts';
+import type { Pacer } from './resume/pacer.ts';
 import { ResumeLadder } from './resume/resume-ladder.ts';
 import { SnapshotFrames } from './resume/snapshot-frames.ts';
 import { DeliveryLatency } from './tail/delivery-latency.ts';
@@ -26,10 +29,16 @@ import { ViewHub } from './views/view-hub.ts';
 export interface GatewayOptions {
   readonly source: LogSource;
   readonly flushMs: number;
+  /** While there are no clients; see TailOptions. */
+  readonly idleMs?: number;
   readonly clockStaleMs: number;
   readonly window?: Partial<WindowLimits>;
   readonly onWarn: (message: string, error?: Error) => void;
   readonly onStarted?: () => void;
+  /** Whether any partition has a symbol to show; without it this one's own count. */
+  readonly hasSymbols?: () => boolean;
+  /** A cursor of this partition as clients of its views are given it, where it is one of several. */
+  readonly idOf?: (cursor: Cursor) => string;
   /** `silent`: the tip moves, the tail does not, and a new connection is being tried. */
   readonly onState?: (state: FollowState) => void;
   readonly nowMs?: () => number;
@@ -37,8 +46,14 @@ export interface GatewayOptions {
   /** What has left Redis. Without it a cursor that is too old is a `reset`. */
   readonly journal?: JournalSource | undefined;
   readonly journalWaitMs?: number;
+  /** What of one connection may wait unsent. */
+  readonly sessionBufferBytesMax?: number;
+  /** Entries that a session which waits for its socket may fall back by; 0: any number. */
+  readonly sessionLagMax?: number;
   /** Read and written for all who come back from the journal. */
   readonly resumeBytesPerSecondMax?: number;
+  /** Of what is read from Redis for them. */
+  readonly redisPacer?: Pacer;
 }
 
 export interface TailStats {
@@ -51,6 +66,8 @@ export interface TailStats {
 
 /** A batch beyond it is written in parts, so that one write never holds much of a slow client's memory. */
 const WRITE_BYTES_MAX = 512 << 10;
+/** Ids that are written anew make frames longer than they are here. */
+const WRITES_PER_BUFFER = 2;
 const ENTRY_BYTES_EXTRA = 64;
 
 /**
@@ -60,6 +77,7 @@ const ENTRY_BYTES_EXTRA = 64;
  */
 export class Gateway implements TailConsumer {
   readonly topics = new TopicTable();
+  readonly filters = new Filters(this.topics);
   readonly window: Window;
   readonly fanout: Fanout;
   readonly state: MarketState;
@@ -72,38 +90,53 @@ export class Gateway implements TailConsumer {
   readonly past: History;
   readonly journal: Journal | undefined;
   readonly watch: DeliveryWatch;
+  /** Finds the sessions that fall too far behind. */
+  readonly lags: LagLimit;
   readonly latency: DeliveryLatency;
   readonly accounts: AccountTable;
-  readonly acks = new AckWaiters();
+  readonly acks = new AckWaiters(() => this.#hurry());
   readonly clock: EventClock;
+  /** A cursor as clients of views are given it. */
+  readonly idOf: (cursor: Cursor) => string;
   readonly stats: TailStats = { entries: 0, batches: 0, lastBatchEntries: 0, restarts: 0, mismatches: 0 };
   readonly #options: GatewayOptions;
-  readonly #loop: TailLoop;
+  readonly #writeBytesMax: number;
+  #loop: TailLoop | undefined;
   readonly #renewal: AccountRenewal;
-  readonly #waiters = new CursorWaiters();
+  readonly #waiters = new CursorWaiters(() => this.#hurry());
   readonly snapshots: SnapshotFrames;
   #timeline = new Timeline([]);
   #target: Cursor | undefined;
   #caughtUp = new Gate();
   #isCaughtUp = false;
   #hasStarted = false;
+  /** The log was known to reach that far while it was not followed. */
+  #seen: Cursor | undefined;
+  #looking: Promise<void> | undefined;
   /** Scratch of onBatch(): each entry's topic, looked up once. */
   #batchTopics: Topic[] = [];
 
   constructor(options: GatewayOptions) {
     this.#options = options;
+    this.idOf = options.idOf ?? formatCursor;
     const { source } = options;
     const nowMs = options.nowMs ?? Date.now;
     const ordinalOf = (epoch: number) => this.#ordinalOf(epoch);
     const knownOrdinalOf = (epoch: number) => this.#knownOrdinalOf(epoch);
+    const bufferBytesMax = options.sessionBufferBytesMax ?? SESSION_BUFFER_BYTES_MAX;
+    this.#writeBytesMax = Math.min(WRITE_BYTES_MAX, bufferBytesMax / WRITES_PER_BUFFER);
     this.window = new Window({ ...WINDOW_LIMITS, ...options.window });
     this.fanout = new Fanout({
       window: this.window,
       ordinalOf,
       nowMs,
       onOutside: (session) => void this.ladder.goOn(session),
+      onAdd: () => this.#hurry(),
       onJoin: (session) => this.watch.onJoin(session),
+      sessionBufferBytesMax: bufferBytesMax,
     });
+    const { window, fanout } = this;
+    this.lags = new LagLimit({ window, sessions: fanout.sessions, entriesMax: options.sessionLagMax ?? 0 });
     this.state = new MarketState({
       onMismatch: (symbol, reason) => this.#onMismatch(symbol, reason),
       onBookChanged: (replica) => this.views.onBookChanged(replica),
@@ -135,6 +168,7 @@ export class Gateway implements TailConsumer {
     this.views = new ViewHub(
       {
         book: (symbol) => state.book(symbol),
+        idOf: this.idOf,
         get isStale() {
           return watch.isStale;
         },
@@ -143,6 +177,7 @@ export class Gateway implements TailConsumer {
         },
       },
       nowMs,
+      bufferBytesMax,
     );
     const paging = { topics: this.topics, ordinalOf: knownOrdinalOf };
     const timeline = () => this.#timeline;
@@ -150,9 +185,14 @@ export class Gateway implements TailConsumer {
     this.journal = journal && openJournal({ ...paging, source: journal, timeline, nowMs, resumeBytesPerSecondMax });
     const redis = new HistoryPages({ ...paging, source });
     const isFollowed = (cursor: Cursor, earliest: Cursor) => this.locator.isFollowed(cursor, earliest);
-    const historyOf = (lane: JournalLane | undefined) =>
-      new History({ redis, isFollowed, journal: lane && this.journal && { ...lane, epochs: this.journal.epochs } });
-    this.history = historyOf(this.journal?.resumes);
+    const historyOf = (lane: JournalLane | undefined, redisPacer?: Pacer) =>
+      new History({
+        redis,
+        isFollowed,
+        journal: lane && this.journal && { ...lane, epochs: this.journal.epochs },
+        redisPacer,
+      });
+    this.history = historyOf(this.journal?.resumes, options.redisPacer);
     this.past = historyOf(this.journal?.replays);
     this.snapshots = new SnapshotFrames({ window: this.window, state, accounts, nowMs });
     this.locator = new CursorLocator({
@@ -174,11 +214,10 @@ export class Gateway implements TailConsumer {
       locator: this.locator,
       snapshots: this.snapshots,
       ordinalOf: knownOrdinalOf,
-      caughtUp: () => this.#caughtUp.opened,
+      caughtUp: () => this.caughtUp(),
       onWarn: options.onWarn,
       ...(options.journalWaitMs === undefined ? {} : { journalWaitMs: options.journalWaitMs }),
     });
-    this.#loop = new TailLoop({ source, consumer: this, flushMs: options.flushMs, onWarn: options.onWarn });
   }
 
   /** Where the log is known to be, and how far this gateway is from the end it last saw. */
@@ -196,8 +235,63 @@ export class Gateway implements TailConsumer {
     return this.#hasStarted;
   }
 
+  /** Resolves when what is known is as new as the log was when it was (last) begun. */
+  caughtUp(): Promise<void> {
+    return this.#caughtUp.opened;
+  }
+
+  /**
+   * Up to here whoever wants nothing of this partition has received all of it: the tail, and while the log is not
+   * followed what was last seen of it. It does not go back.
+   */
+  get place(): Cursor | undefined {
+    const { tail } = this.window;
+    return this.#isCaughtUp ? tail : later(this.#seen, tail);
+  }
+
+  /** How far the log reaches, without following it. One look for all who ask at once. */
+  look(): Promise<void> {
+    this.#looking ??= this.#options.source
+      .tip()
+      .then((tip) => {
+        this.#seen = later(this.#seen, tip && { epoch: tip.epoch, offset: tip.offset });
+      })
+      .finally(() => {
+        this.#looking = undefined;
+      });
+    return this.#looking;
+  }
+
+  /** Whether what comes next is for anybody: it is, too, for who waits until all is known. */
+  get isAwaited(): boolean {
+    if (!this.#isCaughtUp) return true;
+    return this.fanout.sessions.size + this.views.sessions.size + this.acks.size + this.#waiters.size > 0;
+  }
+
+  get isFollowing(): boolean {
+    return this.#loop !== undefined;
+  }
+
+  /** Follows the log. Safe to call again. */
   start(): void {
+    const { source, flushMs, idleMs = 0, onWarn } = this.#options;
+    this.#loop ??= new TailLoop({ source, consumer: this, flushMs, idleMs, onWarn });
     this.#loop.start();
+  }
+
+  /** Nobody is here: the log is not followed until {@link start}. */
+  async pause(): Promise<void> {
+    const loop = this.#loop;
+    this.#loop = undefined;
+    this.#seen = this.place;
+    if (this.#isCaughtUp) this.#caughtUp = new Gate();
+    this.#isCaughtUp = false;
+    this.views.pause();
+    this.watch.onPaused();
+    await loop?.stop();
+    this.#renewal.stop();
+    // Nobody can ask for it before it has been begun anew.
+    this.window.restart(this.#seen);
   }
 
   async stop(): Promise<void> {
@@ -205,7 +299,7 @@ export class Gateway implements TailConsumer {
     this.fanout.stop();
     this.#waiters.stop();
     this.acks.stop();
-    await this.#loop.stop();
+    await this.#loop?.stop();
     // Behind the last batch, which may have begun it again.
     this.#renewal.stop();
   }
@@ -248,7 +342,7 @@ export class Gateway implements TailConsumer {
         ordinalEpoch = epoch;
       }
       const bytes = payload.length + ENTRY_BYTES_EXTRA;
-      if (pendingBytes > 0 && pendingBytes + bytes > WRITE_BYTES_MAX) {
+      if (pendingBytes > 0 && pendingBytes + bytes > this.#writeBytesMax) {
         fanout.publish(from);
         from = window.end;
         pendingBytes = 0;
@@ -292,6 +386,10 @@ export class Gateway implements TailConsumer {
     this.#options.onState?.(state);
   }
 
+  #hurry(): void {
+    this.#loop?.hurry();
+  }
+
   /** @throws Error for an epoch that is not on this timeline: an ordinal made up for it would send clients back. */
   #ordinalOf(epoch: number): number {
     const ordinal = this.#knownOrdinalOf(epoch);
@@ -313,7 +411,8 @@ export class Gateway implements TailConsumer {
   }
 
   #checkStarted(): void {
-    if (!this.#isCaughtUp || this.state.symbols.length === 0) return;
+    const hasSymbols = this.#options.hasSymbols?.() ?? this.state.symbols.length > 0;
+    if (!this.#isCaughtUp || !hasSymbols) return;
     this.#hasStarted = true;
     this.#options.onStarted?.();
   }
@@ -322,6 +421,10 @@ export class Gateway implements TailConsumer {
     this.stats.mismatches++;
     this.#options.onWarn(`book of ${symbol}: ${reason}`);
   }
+}
+
+function later(a: Cursor | undefined, b: Cursor | undefined): Cursor | undefined {
+  return a && b ? (compareCursors(a, b) >= 0 ? a : b) : (a ?? b);
 }
 
 /** A member of an event of the engine's own; empty where it has none. */

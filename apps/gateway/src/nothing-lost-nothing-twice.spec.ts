@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { Format } from './fanout/format.ts';
+import { Rates } from './fanout/rates.ts';
 import type { Gateway } from './gateway.ts';
 import { connect, EPOCH, gatewayOf, type MemoryClient, newLog, TINY, type Wanted } from './testing/memory-gateway.ts';
 import { MemoryJournal } from './testing/memory-journal.ts';
@@ -35,19 +36,24 @@ describe('nothing lost, nothing twice', () => {
       framing: fc.constantFrom('chunks' as const, 'plain' as const, 'packets' as const),
     }),
     isLate: fc.boolean(),
+    rate: fc.option(fc.integer({ min: 500, max: 5_000 }), { nil: undefined, freq: 2 }),
   });
+  const buffer = fc.constantFrom(200, 2_000, 1 << 20);
 
-  it('holds for any batches, filters, formats, slow clients, reconnects, gateways and epochs, with a tiny window', async () => {
+  it('holds for any batches, filters, formats, rates, buffers, slow clients, reconnects, gateways and epochs, with a tiny window', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(wanted, { minLength: 4, maxLength: 4 }),
         fc.array(step, { maxLength: 40 }),
-        async (wants, steps) => {
+        buffer,
+        async (wants, steps, sessionBufferBytesMax) => {
           const log = newLog(1);
           const warnings: string[] = [];
-          const pair = [gatewayOf(log, TINY, warnings), gatewayOf(log, TINY, warnings)] as const;
+          const options = { sessionBufferBytesMax };
+          const pair = [gatewayOf(log, TINY, warnings, options), gatewayOf(log, TINY, warnings)] as const;
           await settle();
-          const clients = wants.map((want) => new Follower(want, log));
+          const rates = hastyRates();
+          const clients = wants.map((want) => new Follower({ ...want, budget: rates.open(want.rate, '') }, log));
           for (const client of clients) client.connect(pair[0]);
           await settle();
           let epoch = EPOCH;
@@ -60,6 +66,8 @@ describe('nothing lost, nothing twice', () => {
           log.append('market:A', '{"last":1}');
           for (const client of clients) client.resume();
           await settle(120);
+          await until(() => clients.every((client) => client.isAtHead));
+          rates.stop();
           expect(warnings).toEqual([]);
           for (const client of clients) client.check();
           for (const gateway of pair) await gateway.stop();
@@ -89,7 +97,10 @@ describe('nothing lost, nothing twice', () => {
           const warnings: string[] = [];
           const gateways = [0, 1].map(() => gatewayOf(log, TINY, warnings, { journal }));
           await settle();
-          const clients = starts.map(({ want, place: at }) => new Follower(want, log, journal, at));
+          const rates = hastyRates();
+          const clients = starts.map(({ want, place: at }) => {
+            return new Follower({ ...want, budget: rates.open(want.rate, '') }, log, journal, at);
+          });
           for (const client of clients) client.connect(gateways[0] as Gateway);
           for (const [i, action] of steps.entries()) {
             if (action.do === 'append') for (const topic of action.topics) log.append(topic, `{"i":${i}}`);
@@ -105,8 +116,10 @@ describe('nothing lost, nothing twice', () => {
           log.append('market:A', '{"last":1}');
           journal.record();
           for (const client of clients) client.resume();
+          await settle();
           await until(() => clients.every((client) => client.isAtHead));
           await settle();
+          rates.stop();
           expect(warnings).toEqual([]);
           for (const client of clients) client.check();
           for (const gateway of gateways) await gateway.stop();
@@ -116,6 +129,17 @@ describe('nothing lost, nothing twice', () => {
     );
   }, 120_000);
 });
+
+/** Rates of a clock that is in a hurry: who is held back is so for a tick or two. */
+function hastyRates(): Rates {
+  let nowMs = 0;
+  return new Rates({
+    nowMs: () => {
+      nowMs += 200;
+      return nowMs;
+    },
+  });
+}
 
 /** Time passes by itself where the journal is read in turn: at most ten seconds of it. */
 async function until(done: () => boolean): Promise<void> {

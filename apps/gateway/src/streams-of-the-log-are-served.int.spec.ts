@@ -61,22 +61,24 @@ describe('GET /stream with streams of the log', () => {
     const until = async (count: number) => {
       while (got.length < count) await new Promise((resolve) => setTimeout(resolve, 2));
     };
-    await until(3);
+    await until(4);
     expect(got.map(({ type, id }) => [type, id])).toEqual([
       ['market_data', ''],
       ['book_status', ''],
       ['book_change', ''],
+      ['book_status', ''],
     ]);
     expect(JSON.parse(got[2]?.data ?? '')).toMatchObject({ is_snapshot: true, last: feed.last });
+    expect(got.map(({ data }) => JSON.parse(data).symbol)).toEqual(['BTCUSD', 'BTCUSD', 'BTCUSD', 'ETHUSD']);
     const tradeId = await feeder.append(trade(1));
-    await until(4);
+    await until(5);
     await feeder.append(kline('5m'), trade(2), kline('1m'));
-    await until(6);
+    await until(7);
     const klineId = feeder.id;
     const changeId = await change();
-    await until(8);
+    await until(9);
     source.close();
-    expect(got.slice(3).map(({ type, id }) => [type, id])).toEqual([
+    expect(got.slice(4).map(({ type, id }) => [type, id])).toEqual([
       ['trade', tradeId],
       ['trade', `${feeder.cursor.epoch}-${feeder.cursor.offset - 2}`],
       ['kline', klineId],
@@ -84,11 +86,11 @@ describe('GET /stream with streams of the log', () => {
       // The client's own id still: the view's frame has none.
       ['market_data', changeId],
     ]);
-    expect(got[3]?.data).toBe(trade(1)[1]);
-    expect(got[5]?.data).toBe(kline('1m')[1]);
+    expect(got[4]?.data).toBe(trade(1)[1]);
+    expect(got[6]?.data).toBe(kline('1m')[1]);
   });
 
-  it('begins with the last values, for trades with none, then the cursor of that moment', async () => {
+  it('begins with how the books stand and the last values, for trades with none, then the cursor of that moment', async () => {
     const events = [
       ['bbo:ETHUSD', '{"symbol":"ETHUSD","bidPrice":"10.0"}'],
       ['ticker:ETHUSD', '{"type":"ticker","symbol":"ETHUSD","price":10.5}'],
@@ -102,15 +104,17 @@ describe('GET /stream with streams of the log', () => {
     const client = await connect(
       'ETHUSD:TICKER,ETHUSD:BBO,ETHUSD:ANALYTICS,ETHUSD:KLINE_1m,ETHUSD:KLINE_1d,BTCUSD:TRADES',
     );
-    const frames = await client.collect(6, () => true);
+    const frames = await client.collect(8, () => true);
     expect(frames[0]?.event).toBe('connection_info');
-    expect(shown(frames.slice(1, 5))).toEqual([
+    expect(shown(frames.slice(1, 7))).toEqual([
+      ['book_status', undefined, expect.stringContaining('"symbol":"BTCUSD"')],
+      ['book_status', undefined, expect.stringContaining('"symbol":"ETHUSD"')],
       ['bbo', undefined, events[0][1]],
       ['ticker', undefined, events[1][1]],
       ['analytics', undefined, events[2][1].replace('{ts}', ts)],
       ['kline', undefined, kline('1m', 9)[1]],
     ]);
-    expect(frames[5]?.raw).toBe(`id: ${feeder.id}\n\n`);
+    expect(frames[7]?.raw).toBe(`id: ${feeder.id}\n\n`);
     const next = await feeder.append(kline('1h', 10), trade(4));
     expect(shown([await client.next()])).toEqual([['trade', next, trade(4)[1]]]);
     client.close();
@@ -258,7 +262,9 @@ describe('GET /stream with streams of the log', () => {
 
   it('is said in /api, and counted as the one connection that it is', async () => {
     const { body } = await gateways[0].json('/api');
-    expect(body).toMatchObject({ stream: { log_types: { KLINE_1m: ['kline'], L2: ['book_change', 'book_status'] } } });
+    expect(body).toMatchObject({
+      stream: { log_types: { KLINE_1m: ['kline', 'book_status'], L2: ['book_change', 'book_status'] } },
+    });
     const { fanout, views } = gateways[0].gateway;
     while (fanout.sessions.size + views.sessions.size > 0) await new Promise((resolve) => setTimeout(resolve, 2));
     const client = await connect('BTCUSD:TRADES');

@@ -1,5 +1,4 @@
-import { parseArgs } from 'node:util';
-import { loadConfig, logSettings, type Source, settings, withDebug } from '@depthcast/ops';
+import { asksForHelp, loadConfig, logSettings, type Source, settings, withDebug } from '@depthcast/ops';
 import { DepthcastError, normalizeSymbol, Scale, SYMBOL_PATTERN } from '@depthcast/protocol';
 import { z } from 'zod';
 import { seedSettings, venueUrl } from './seed-settings.ts';
@@ -22,6 +21,7 @@ const SYMBOLS_DEFAULT: Readonly<Record<SourceName, readonly string[]>> = {
 
 const schema = z.object({
   REDIS_URL: settings.redisUrl('redis://127.0.0.1:6379'),
+  PARTITIONS: settings.partitions(),
   SOURCE: settings.oneOf(SOURCES, 'simulator'),
   SYMBOLS: settings.list().optional(),
   SIMULATOR_RATE: settings.integer({ min: 1, max: RATE_MAX, unit: 'orders/s over all symbols' }).optional(),
@@ -54,7 +54,8 @@ export const USAGE = `Usage: ingest [options]
   -h, --help         this text
 
 Environment:
-  REDIS_URL          redis://, rediss:// or redis+cluster:// (redis://127.0.0.1:6379)
+  REDIS_URL          redis://, rediss://, redis+cluster:// or redis+sentinel:// (redis://127.0.0.1:6379)
+  PARTITIONS         how many there are, 1 to 64: the same in every app on one Redis (1)
   SOURCE             simulator, binance or replay (simulator)
   SYMBOLS            divided by commas (BTCUSD,ETHUSD,ADAUSD; binance: BTCUSDT; replay: the capture's)
   SYMBOL             where SYMBOLS names none, one symbol such as btcusdt
@@ -115,14 +116,6 @@ export function readConfig(args: readonly string[], env: Source): IngestConfig |
 function symbolsOf({ SYMBOLS, SYMBOL, SOURCE }: Settings): { variable: string; names: readonly string[] } {
   if (SYMBOLS === undefined && SYMBOL !== undefined) return { variable: 'SYMBOL', names: [SYMBOL] };
   return { variable: 'SYMBOLS', names: SYMBOLS ?? SYMBOLS_DEFAULT[SOURCE] };
-}
-
-function asksForHelp(args: readonly string[]): boolean {
-  try {
-    return parseArgs({ args: [...args], options: { help: { type: 'boolean', short: 'h' } } }).values.help === true;
-  } catch (error) {
-    throw new DepthcastError('CONFIG_INVALID', `${(error as Error).message} (see --help)`, { cause: error });
-  }
 }
 
 function replaySpeed() {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { createLogger, startApp } from '@depthcast/ops';
+import { partitionOf } from '@depthcast/protocol';
 import { startRedis, type TestRedis, until } from '@depthcast/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -33,8 +34,10 @@ describe('ingest, over a real Redis', () => {
     await until(async () => (await client.xlen(INBOX)) > 3_000);
     expect((await app.inject('/ready')).statusCode).toBe(200);
     const metrics = (await app.inject('/metrics')).body;
-    expect(metrics).toMatch(/depthcast_ingest_inputs_total\{venue="simulator",type="order",app="ingest"\} [1-9]/);
-    expect(metrics).toMatch(/depthcast_ingest_queue_inputs\{app="ingest"\} \d/);
+    expect(metrics).toMatch(
+      /depthcast_ingest_inputs_total\{venue="simulator",type="order",partition="0",app="ingest"\} [1-9]/,
+    );
+    expect(metrics).toMatch(/depthcast_ingest_queue_inputs\{partition="0",app="ingest"\} \d/);
     const published = [...metrics.matchAll(/^# TYPE (depthcast_\w+)/gm)].map(([, name]) => name);
     const documented = [...readFileSync(OPERATIONS, 'utf8').matchAll(/^\| `(depthcast_ingest_\w+)`/gm)];
     expect(documented.map(([, name]) => name).sort()).toEqual(published.sort());
@@ -76,6 +79,27 @@ describe('ingest, over a real Redis', () => {
     await until(async () => (await begun()) === 2);
     await app.close();
     expect((await entries()).some(({ input }) => input.reason === 'new epoch')).toBe(true);
+  });
+
+  it('routes every symbol to its partition, and the seconds to all of them', async () => {
+    const client = redis.client();
+    await client.flushall();
+    const app = await boot({ PARTITIONS: '3', SYMBOLS: 'BTCUSD,ETHUSD,ADAUSD,SOLUSD' });
+    const inboxes = [0, 1, 2].map((partition) => `depthcast:{${partition}}:inbox`);
+    await until(async () => Math.min(...(await Promise.all(inboxes.map((inbox) => client.xlen(inbox))))) > 5);
+    await app.close();
+    const seen = new Set<string>();
+    for (const [partition, inbox] of inboxes.entries()) {
+      const topics = (await client.xrange(inbox, '-', '+')).map(([, fields]) => fields[0] as string);
+      for (const topic of new Set(topics)) {
+        const symbol = topic.split(':')[1];
+        seen.add(symbol ?? topic);
+        if (symbol !== undefined) expect([topic, partitionOf(symbol, 3)]).toEqual([topic, partition]);
+      }
+      expect(topics).toContain('clock');
+    }
+    expect([...seen].sort()).toEqual(['ADAUSD', 'BTCUSD', 'ETHUSD', 'SOLUSD', 'clock']);
+    expect(await client.hget('depthcast:cluster', 'partitions')).toBe('3');
   });
 
   it('does not start with a replay file that is none', async () => {

@@ -2,19 +2,20 @@ import {
   checkRedis,
   connectRedis,
   InboxProducer,
+  type PartitionKeys,
   partitionKeys,
   type RedisClient,
   readTip,
   readUnsynced,
 } from '@depthcast/log';
 import { fatal, Metrics, Readiness } from '@depthcast/ops';
-import { type InputType, inputSchemas } from '@depthcast/protocol';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
-import { Counter, Gauge } from 'prom-client';
 import type { IngestConfig } from './config.ts';
 import { IngestLoop } from './ingest-loop.ts';
+import { IngestMetrics } from './ingest-metrics.ts';
 import { type Logger, OperatorReport } from './operator-report.ts';
 import { createVenue } from './venues/create-venue.ts';
+import type { QueueGauge } from './venues/venue.ts';
 
 export const CONFIG = Symbol('ingest config');
 export const LOGGER = Symbol('logger');
@@ -48,28 +49,23 @@ export class IngestService implements OnApplicationBootstrap, OnApplicationShutd
 
   /** Does not wait for Redis: the app answers /health while it is out of reach. */
   async onApplicationBootstrap(): Promise<void> {
-    const client = connectRedis(this.#config.REDIS_URL, { name: 'ingest', onError: (error) => this.#onError(error) });
+    const { REDIS_URL, PARTITIONS, SOURCE } = this.#config;
+    const client = connectRedis(REDIS_URL, { name: 'ingest', onError: (error) => this.#onError(error) });
     this.#client = client;
-    const keys = partitionKeys();
-    const producer = new InboxProducer({
-      client,
-      keys,
-      onError: (error) => this.#onError(error),
-      onRecovered: () => this.#loop?.onSinkRecovered(),
-    });
-    const { SOURCE } = this.#config;
+    const keys = Array.from({ length: PARTITIONS }, (_, partition) => partitionKeys(partition));
+    const producers = keys.map((its, partition) => this.#producer(client, its, partition));
     const report = new OperatorReport(this.#logger, this.#metrics, SOURCE);
-    const venue = await createVenue(this.#config, report, producer);
-    const inputs = this.#inputCounters();
-    const dropped = this.#droppedCounter();
-    this.#queueGauge(producer);
+    const venue = await createVenue(this.#config, report, new FullestQueue(producers));
+    const metrics = new IngestMetrics(this.#metrics, SOURCE, producers);
     const loop = new IngestLoop({
       venue,
-      sink: producer,
-      readTip: () => readTip(client, keys),
-      readUnsynced: () => readUnsynced(client, keys),
-      onInput: (input) => inputs[input.type].inc(),
-      onDropped: () => dropped.inc({ venue: SOURCE }),
+      partitions: keys.map((its, partition) => ({
+        sink: producers[partition] as InboxProducer,
+        readTip: () => readTip(client, its),
+        readUnsynced: () => readUnsynced(client, its),
+      })),
+      onInput: (input, partition) => metrics.input(input.type, partition),
+      onDropped: (partition) => metrics.dropped(partition),
       onFatal: (error) => fatal(this.#logger, error),
       info: (message, fields) => this.#logger.info({ venue: SOURCE, ...fields }, message),
     });
@@ -84,15 +80,16 @@ export class IngestService implements OnApplicationBootstrap, OnApplicationShutd
   }
 
   async #begin(client: RedisClient, loop: IngestLoop): Promise<void> {
+    const { SOURCE, SYMBOLS, PARTITIONS } = this.#config;
     try {
-      await checkRedis(client, { signal: this.#stopping.signal });
+      await checkRedis(client, { partitions: PARTITIONS, signal: this.#stopping.signal });
     } catch (error) {
       if (this.#stopping.signal.aborted) return;
       fatal(this.#logger, error);
     }
     if (this.#stopping.signal.aborted) return;
     this.#readiness.set(READY_WHEN_REDIS, true);
-    this.#logger.info({ venue: this.#config.SOURCE, symbols: this.#config.SYMBOLS }, 'ingesting');
+    this.#logger.info({ venue: SOURCE, symbols: SYMBOLS, partitions: PARTITIONS }, 'ingesting');
     loop.start();
   }
 
@@ -104,36 +101,27 @@ export class IngestService implements OnApplicationBootstrap, OnApplicationShutd
     this.#logger.warn({ reason: error.message }, 'redis');
   }
 
-  /** One counter a type, looked up beforehand: at 50,000 inputs a second labels would cost more than the input. */
-  #inputCounters(): Record<InputType, { inc(): void }> {
-    const counter = new Counter({
-      name: 'depthcast_ingest_inputs_total',
-      help: 'Inputs handed to the inbox',
-      labelNames: ['venue', 'type'],
-      registers: [this.#metrics],
-    });
-    const types = Object.keys(inputSchemas) as InputType[];
-    const entries = types.map((type) => [type, counter.labels({ venue: this.#config.SOURCE, type })]);
-    return Object.fromEntries(entries) as Record<InputType, { inc(): void }>;
-  }
-
-  #droppedCounter(): Counter<'venue'> {
-    return new Counter({
-      name: 'depthcast_ingest_dropped_total',
-      help: 'Inputs dropped because the queue to the inbox was full; a resync follows',
-      labelNames: ['venue'],
-      registers: [this.#metrics],
+  #producer(client: RedisClient, keys: PartitionKeys, partition: number): InboxProducer {
+    return new InboxProducer({
+      client,
+      keys,
+      onError: (error) => this.#onError(error),
+      onRecovered: () => this.#loop?.onSinkRecovered(partition),
     });
   }
+}
 
-  #queueGauge(producer: InboxProducer): void {
-    new Gauge({
-      name: 'depthcast_ingest_queue_inputs',
-      help: 'Inputs waiting to be written to the inbox',
-      registers: [this.#metrics],
-      collect() {
-        this.set(producer.queuedInputs);
-      },
-    });
+/** A venue that can wait waits for the slowest partition. */
+class FullestQueue implements QueueGauge {
+  readonly #producers: readonly InboxProducer[];
+
+  constructor(producers: readonly InboxProducer[]) {
+    this.#producers = producers;
+  }
+
+  get queuedInputs(): number {
+    let most = 0;
+    for (const { queuedInputs } of this.#producers) most = Math.max(most, queuedInputs);
+    return most;
   }
 }

@@ -5,6 +5,7 @@ describe('the journal is told', () => {
   it('nothing: it stores all for ever in a file', () => {
     const config = readConfig([], {});
     expect(config).toMatchObject({
+      PARTITIONS: 1,
       JOURNAL_ADDR: { host: '127.0.0.1', port: 8090 },
       JOURNAL_FILE: '.depthcast/journal.duckdb',
       CACHE_PERSIST: true,
@@ -30,18 +31,31 @@ describe('the journal is told', () => {
   });
 
   it('what it cannot be, and names each variable, secrets masked', () => {
-    const bad = { JOURNAL_DB_URL: 'mysql://u:hidden@db/x', CACHE_CLEANUP_HOURS: '0', WINDOW_BYTES: 'all' };
+    const bad = {
+      PARTITIONS: '65',
+      JOURNAL_DB_URL: 'mysql://u:hidden@db/x',
+      CACHE_CLEANUP_HOURS: '0',
+      WINDOW_BYTES: 'all',
+    };
     const read = () => readConfig([], bad);
     expect(read).toThrow(/JOURNAL_DB_URL.*takes.*postgres/);
     expect(read).toThrow(/CACHE_CLEANUP_HOURS/);
     expect(read).toThrow(/WINDOW_BYTES/);
+    expect(read).toThrow(/PARTITIONS.*64/);
     expect(read).not.toThrow(/hidden/);
     expect(() => readConfig(['--nonsense'], {})).toThrow(/--help/);
   });
 
   it('to explain itself', () => {
     expect(readConfig(['-h'], {})).toBeUndefined();
-    for (const name of ['REDIS_URL', 'JOURNAL_DB_URL', 'CACHE_DIR', 'CACHE_MAX_ITEMS', 'RETENTION_HOURS']) {
+    for (const name of [
+      'REDIS_URL',
+      'PARTITIONS',
+      'JOURNAL_DB_URL',
+      'CACHE_DIR',
+      'CACHE_MAX_ITEMS',
+      'RETENTION_HOURS',
+    ]) {
       expect(USAGE).toContain(name);
     }
   });

@@ -1,5 +1,12 @@
-import { parseArgs } from 'node:util';
-import { isLoopback, loadConfig, logSettings, type Source, settings, withDebug } from '@depthcast/ops';
+import {
+  isLoopback,
+  listeningOptions,
+  loadConfig,
+  logSettings,
+  type Source,
+  settings,
+  withDebug,
+} from '@depthcast/ops';
 import { DepthcastError } from '@depthcast/protocol';
 import { z } from 'zod';
 import type { RetentionPolicy } from './stores/journal-store.ts';
@@ -14,6 +21,7 @@ const path = z.string({ error: 'the path of a file or folder' }).trim().min(1).m
 
 const schema = z.object({
   REDIS_URL: settings.redisUrl('redis://127.0.0.1:6379'),
+  PARTITIONS: settings.partitions(),
   JOURNAL_ADDR: settings.addr('127.0.0.1:8090'),
   /** What gateways and tools show to be answered: the history holds what belongs to accounts. */
   JOURNAL_TOKEN: z.string().min(TOKEN_CHARS_MIN, `at least ${TOKEN_CHARS_MIN} characters`).optional(),
@@ -29,7 +37,7 @@ const schema = z.object({
   CACHE_PERSIST: settings.boolean(true),
   /** What DuckDB may hold in memory, the process's own not among it. Unset: 256 MiB; without a file, 512 MiB. */
   JOURNAL_MEMORY_BYTES_MAX: settings.integer({ min: 128 * MIB, max: 1024 * 1024 * MIB, unit: 'bytes' }).optional(),
-  /** How much of what is stored already stays in Redis, for gateways. */
+  /** How much of what is stored already stays in Redis, for gateways: of all partitions together. */
   WINDOW_BYTES: settings.integer({ min: MIB, max: 1024 * 1024 * MIB, default: 128 * MIB, unit: 'bytes' }),
   /** Events older than that, by event time, go. 0: none does. */
   RETENTION_HOURS: settings.integer({ min: 0, max: HOURS_MAX, default: 0, unit: 'hours' }),
@@ -51,6 +59,7 @@ export const USAGE = `Usage: journal [options]
 
 Environment:
   REDIS_URL               redis://, rediss:// or redis+cluster:// (default redis://127.0.0.1:6379)
+  PARTITIONS              how many partitions there are, the same for every app on one Redis (default 1)
   LOG_TO_FILE             true: the log into files too (default false) ...
   LOG_DIR                 ... of this folder (default logs)
   JOURNAL_TOKEN           what gateways and tools show to be answered, the same there; needed beyond loopback
@@ -61,7 +70,8 @@ Environment:
   CACHE_PERSIST           false: DuckDB in memory (default true)
   JOURNAL_MEMORY_BYTES_MAX
                           what DuckDB may hold in memory (default ${256 * MIB}, in memory ${512 * MIB})
-  WINDOW_BYTES            how much of what is stored stays in Redis, for gateways (default ${128 * MIB})
+  WINDOW_BYTES            how much of what is stored stays in Redis, of all partitions together, for gateways
+                          (default ${128 * MIB})
   RETENTION_HOURS         older events go, 0: none does (default 0)
   JOURNAL_BYTES_MAX       the database's size beyond which the oldest go, 0: no bound (default 0)
   CACHE_MAX_ITEMS         BBO updates kept of each symbol (default 1000000)
@@ -70,7 +80,7 @@ Environment:
   STOP_ON_STDIN_END       true: stop when stdin ends (default false)
 
 Nothing that is not stored yet is trimmed from the log, from the journal's first start on. One that is taken out of
-service for good leaves that to the engine again: redis-cli DEL 'depthcast:{0}:watermark'
+service for good leaves that to the engine again: redis-cli DEL 'depthcast:{0}:watermark', and so for each partition
 `;
 
 /**
@@ -80,7 +90,7 @@ service for good leaves that to the engine again: redis-cli DEL 'depthcast:{0}:w
  * @throws DepthcastError `CONFIG_INVALID` naming the variables, what they got and what they take.
  */
 export function readConfig(args: readonly string[], env: Source): JournalConfig | undefined {
-  const { addr, 'log-level': logLevel, help } = parseOptions(args);
+  const { addr, 'log-level': logLevel, help } = listeningOptions(args);
   if (help) return undefined;
   const config = loadConfig(schema, {
     ...withDebug(env),
@@ -105,19 +115,4 @@ export function retentionOf(config: JournalConfig): RetentionPolicy {
     ...(bytesMax === 0 ? {} : { bytesMax }),
     bboItemsMax,
   };
-}
-
-function parseOptions(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        addr: { type: 'string', short: 'a' },
-        'log-level': { type: 'string', short: 'l' },
-        help: { type: 'boolean', short: 'h' },
-      },
-    }).values;
-  } catch (error) {
-    throw new DepthcastError('CONFIG_INVALID', `${(error as Error).message} (see --help)`, { cause: error });
-  }
 }

@@ -1,8 +1,10 @@
-import { DepthcastError } from '@depthcast/protocol';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import { parseNodes } from './redis-url.ts';
+import { connectSentinel, SENTINEL_SCHEME } from './sentinel.ts';
 
 export type RedisClient = Redis | Cluster;
 
+const CLUSTER_SCHEME = 'redis+cluster://';
 const RECONNECT_MS_MAX = 2_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 /** Longer than any blocked read (1 s), so that only a silent network trips it. */
@@ -21,16 +23,23 @@ export interface ConnectOptions {
 }
 
 /**
- * One client for `redis://`, `rediss://` or `redis+cluster://host:port,host:port`.
+ * One client for `redis://`, `rediss://`, `redis+cluster://host:port,host:port` or
+ * `redis+sentinel://host:port,host:port/name`.
  *
  * A command whose connection breaks is rejected at once and never sent again by the client: its outcome is unknown,
  * and only the caller knows how to find out (a writer reads the tip, a producer relies on (src, seq), a reader asks
  * again). ioredis would by default send it again, which turns one append into a fence.
  */
 export function connectRedis(url: string, options: ConnectOptions = {}): RedisClient {
-  const client = url.startsWith('redis+cluster://') ? connectCluster(url, options) : connectSingle(url, options);
+  const client = openClient(url, options);
   client.on('error', (error: Error) => options.onError?.(error));
   return client;
+}
+
+function openClient(url: string, options: ConnectOptions): RedisClient {
+  if (url.startsWith(CLUSTER_SCHEME)) return connectCluster(url, options);
+  const single = { ...baseOptions(options), retryStrategy: reconnectMs };
+  return url.startsWith(SENTINEL_SCHEME) ? connectSentinel(url, single) : new Redis(url, single);
 }
 
 /** A second connection with the same settings: a blocked read would stall every other command on a shared one. */
@@ -97,28 +106,20 @@ function baseOptions(options: ConnectOptions) {
   } satisfies RedisOptions;
 }
 
-function connectSingle(url: string, options: ConnectOptions): Redis {
-  return new Redis(url, {
-    ...baseOptions(options),
-    retryStrategy: (attempt: number) =>
-      Math.min(25 * 2 ** Math.min(attempt, 10), RECONNECT_MS_MAX) * (0.5 + Math.random() / 2),
-  });
+function reconnectMs(attempt: number): number {
+  return Math.min(25 * 2 ** Math.min(attempt, 10), RECONNECT_MS_MAX) * (0.5 + Math.random() / 2);
 }
 
 function connectCluster(url: string, options: ConnectOptions): Cluster {
-  const parsed = /^redis\+cluster:\/\/(?:([^:@/]*):([^@/]*)@)?([^/]+)\/?$/.exec(url);
-  const nodes = parsed?.[3]?.split(',').map((node) => {
-    const port = Number(node.slice(node.lastIndexOf(':') + 1));
-    return { host: node.slice(0, node.lastIndexOf(':')), port };
-  });
-  if (!nodes?.every((node) => node.host !== '' && Number.isInteger(node.port) && node.port > 0)) {
-    throw new DepthcastError('CONFIG_INVALID', 'REDIS_URL is not redis+cluster://host:port,host:port');
-  }
-  return new Cluster(nodes, {
+  const { nodes, username, password } = parseNodes(
+    url.slice(CLUSTER_SCHEME.length),
+    `${CLUSTER_SCHEME}host:port,host:port`,
+  );
+  return new Cluster([...nodes], {
     redisOptions: {
       ...baseOptions(options),
-      ...(parsed?.[1] ? { username: decodeURIComponent(parsed[1]) } : {}),
-      ...(parsed?.[2] ? { password: decodeURIComponent(parsed[2]) } : {}),
+      ...(username === undefined ? {} : { username }),
+      ...(password === undefined ? {} : { password }),
     },
     // 0: a command lost with its node is not sent again behind our back (see connectRedis).
     retryDelayOnFailover: 0,

@@ -1,4 +1,4 @@
-import { type Input, parsePayload } from '@depthcast/protocol';
+import { type Input, parseEvent, parsePayload } from '@depthcast/protocol';
 import { describe, expect, it } from '@jest/globals';
 import { Market } from './market.ts';
 import { SCRIPT_SECOND, ScriptedInputs } from './scripted-inputs.ts';
@@ -114,6 +114,100 @@ describe('a feed', () => {
       'book_change 3-4',
       'book_status synced',
     ]);
+  });
+});
+
+describe('a venue that stays away', () => {
+  const told = (market: Market, ...inputs: Input[]) =>
+    inputs.flatMap((input) => market.apply(input)).map(({ topic, payload }) => [topic, parseEvent('error', payload)]);
+  const said = (retries: number) => {
+    const message = `market_source_unreachable: ${retries} retries in a row have failed, more follow`;
+    return [['error:BTCUSD', { type: 'error', ts_ns: expect.any(BigInt), message }]];
+  };
+
+  it('is said once, however long it takes, and again of the next loss; also by a market that was restored', () => {
+    const { market, inputs } = synced();
+    const away = (retries: number) => inputs.feed('down', 'connection refused', retries);
+    expect(lines(market, inputs.feed('down'))).toEqual(['book_status stale', 'error']);
+    expect(told(market, away(10))).toEqual(said(10));
+    const restored = Market.restore(market.snapshot());
+    for (const each of [market, restored]) expect(told(each, away(10), inputs.feed('down'))).toEqual([]);
+    expect(bookOf(market).status).toBe('stale');
+    lines(market, inputs.feed('up'), inputs.feed('down'));
+    expect(told(market, away(3))).toEqual(said(3));
+  });
+
+  it('comes with the loss where no retries are allowed', () => {
+    const { market, inputs } = synced();
+    expect(lines(market, inputs.feed('down', 'refused', 0))).toEqual(['book_status stale', 'error', 'error']);
+  });
+
+  it('is nothing to subscribers as long as another producer reaches it', () => {
+    const { market, inputs } = synced();
+    const other = new ScriptedInputs('other');
+    lines(market, inputs.feed('up'), inputs.snapshot(20, [['99', '1']], [['101', '1']]));
+    lines(market, other.symbol(), other.feed('down'), inputs.depth(21, 21, [], []));
+    expect(bookOf(market).status).toBe('synced');
+    expect(lines(market, other.feed('down', 'refused', 10))).toEqual([]);
+    expect(bookOf(market).status).toBe('synced');
+  });
+});
+
+describe('a producer that ends without a word while others go on', () => {
+  const started = () => {
+    const market = new Market();
+    const [dead, alive] = [new ScriptedInputs('dead'), new ScriptedInputs('alive', 'ETHUSD')];
+    lines(market, dead.clock(SCRIPT_SECOND));
+    for (const inputs of [dead, alive]) {
+      lines(market, inputs.symbol(), inputs.feed('up'), inputs.snapshot(10, [['99', '1']], [['101', '1']]));
+    }
+    const alone = (from: number, to: number) => {
+      const clocks = Array.from({ length: to - from + 1 }, (_, i) => alive.clock(SCRIPT_SECOND + from + i));
+      const told = clocks.flatMap((clock) => market.apply(clock));
+      return told.filter(({ topic }) => /^(book_status|error)/.test(topic)).map(({ topic }) => topic);
+    };
+    return { market, dead, alive, alone };
+  };
+
+  it('leaves its books stale after five seconds, once; those of the others go on', () => {
+    const { market, alone } = started();
+    expect(alone(1, 5)).toEqual([]);
+    expect(alone(6, 6)).toEqual(['book_status:BTCUSD', 'error:BTCUSD']);
+    expect(alone(7, 60)).toEqual([]);
+    expect(market.books().map(({ symbol, book }) => [symbol, book.status])).toEqual([
+      ['BTCUSD', 'stale'],
+      ['ETHUSD', 'synced'],
+    ]);
+  });
+
+  it('was only slow, should it be heard again: its book goes on where it was', () => {
+    const { market, dead, alone } = started();
+    alone(1, 9);
+    const restored = Market.restore(market.snapshot());
+    for (const each of [market, restored]) {
+      expect(lines(each, dead.depth(11, 11, [['99', '2']], []))).toEqual([
+        'book_status synced',
+        'book_change 11-11',
+        'bbo',
+      ]);
+    }
+  });
+
+  it('is remembered as silent as it was by a market that was restored', () => {
+    const { market, alone, alive } = started();
+    alone(1, 5);
+    const restored = Market.restore(market.snapshot());
+    expect(lines(restored, alive.clock(SCRIPT_SECOND + 6))).toContain('book_status stale');
+  });
+
+  it('is one that has no clock to send either: a quiet book with a clock is alive, and a jump of time is no silence', () => {
+    const { dead, alive, market } = started();
+    for (let second = 1; second < 20; second++) {
+      market.apply(alive.clock(SCRIPT_SECOND + second));
+      market.apply(dead.clock(SCRIPT_SECOND + second));
+    }
+    market.apply(alive.clock(SCRIPT_SECOND + 9_000));
+    expect(market.books().map(({ book }) => book.status)).toEqual(['synced', 'synced']);
   });
 });
 

@@ -63,7 +63,11 @@ const CHECKS: ReadonlyMap<unknown, Check> = new Map<InputType, Check>([
   ],
   [
     'feed',
-    (input) => market(input) ?? oneOf(input, 'status', ['up', 'down']) ?? text(input, 'reason', 0, REASON_CHARS_MAX),
+    (input) =>
+      market(input) ??
+      oneOf(input, 'status', ['up', 'down']) ??
+      text(input, 'reason', 0, REASON_CHARS_MAX) ??
+      (input.retries === undefined ? undefined : whole(input, 'retries')),
   ],
   [
     'depth',

@@ -3,7 +3,7 @@ import { DepthcastError } from '@depthcast/protocol';
 import { STARTING_ASSETS_MAX, startingBalances } from './accounts/starting-balances.ts';
 
 /** Outputs are compared within one version only. It changes with every change of what the same inputs give. */
-export const LOGIC_VERSION = '4';
+export const LOGIC_VERSION = '5';
 
 /**
  * Where the anomaly detectors draw their lines, what each being for is said where it is used, in folds/; and what paper

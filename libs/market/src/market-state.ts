@@ -23,6 +23,8 @@ export interface MarketState {
   readonly rejectedInputs: number;
   readonly sourcesAgeUs: number;
   readonly sources: readonly SourceMemory[];
+  /** Absent in the states of older versions. */
+  readonly sourcesClocks?: number;
   readonly desk: OrderDeskMemory;
   /** Index of the symbol whose turn with the clock is next. */
   readonly turn: number;

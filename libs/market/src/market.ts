@@ -27,7 +27,7 @@ const TOPIC_CHARS_MAX = 80;
  * The events of one input come in this order:
  * - `symbol`: `symbol` when it is new or has changed, `book_status` when its book begins anew, and then before both
  *   `order_update` and `order_state` of the orders that this ends
- * - `feed`: `book_status`, and `error` when it went down. `up` of a matched symbol: `book_status` (buffering),
+ * - `feed`: `book_status`, and `error` when it went down; `error` alone when the venue stays away. `up` of a matched symbol: `book_status` (buffering),
  *   `book_change` (the whole), `book_orders`, `book_status` (synced), `bbo`, `market`
  * - `depth`: `book_change`, `bbo`, `market`, or `book_status` on a gap; before them `book_status` when the feed goes on
  *   that another producer had put in doubt
@@ -41,7 +41,8 @@ const TOPIC_CHARS_MAX = 80;
  *   `book_change`, `bbo`, `market`, `anomaly` (large_trade)
  * - `order` and `cancel` of other symbols: what of that is the account's
  * - after each of these, of each account that it touched: `account`, `position`
- * - `clock`: `clock`, then of each symbol, in the order in which they were defined: `book_snapshot`, `kline` (from the
+ * - `clock`: `clock`, then of each symbol, in the order in which they were defined: `book_status` and `error` when its
+ *   producer has gone without a word, `book_snapshot`, `kline` (from the
  *   shortest interval up; of one interval first the bars that close, then the open ones, the earlier first), `ticker`,
  *   `analytics`, `anomaly` (volume_spike, then wide_spread); then `position`
  *
@@ -58,6 +59,7 @@ export class Market {
   /** Event time in whole seconds. */
   #second = 0;
   #rejectedInputs = 0;
+  readonly #isSilent = (src: string): boolean => this.#sources.isSilent(src);
   readonly #markOf = (symbol: string): string => this.#symbols.find(symbol)?.fold.market ?? '';
 
   /**
@@ -80,7 +82,7 @@ export class Market {
     const market = new Market({ ...state.options, ...options }, state);
     market.#second = state.second;
     market.#rejectedInputs = state.rejectedInputs;
-    market.#sources = SourceLedger.restore(state.sourcesAgeUs, state.sources);
+    market.#sources = SourceLedger.restore(state.sourcesAgeUs, state.sources, state.sourcesClocks);
     for (const symbol of state.symbols) market.#symbols.add(restoreSymbol(symbol, market.#options, market.#desk));
     return market;
   }
@@ -108,6 +110,7 @@ export class Market {
       rejectedInputs: this.#rejectedInputs,
       sourcesAgeUs: this.#sources.ageUs,
       sources: this.#sources.memory(),
+      sourcesClocks: this.#sources.clocks,
       desk: this.#desk.memory(),
       turn: this.#symbols.turn,
       symbols: Array.from(this.#symbols.all(), symbolState),
@@ -224,7 +227,7 @@ export class Market {
     this.#sources.advance((input.second - this.#second) * US_PER_SECOND);
     this.#second = input.second;
     const events = [clockEvent(this.eventTimeUs, input.second)];
-    this.#symbols.onClock(input.second, events);
+    this.#symbols.onClock(input.second, this.#isSilent, events);
     this.#desk.onClock(input.second, this.#markOf, events);
     return events;
   }

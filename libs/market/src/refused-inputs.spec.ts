@@ -229,6 +229,7 @@ it('the check by hand and the schemas give the same verdicts', () => {
   const valid: RawInput[] = [
     inputs.symbol(),
     inputs.feed('up'),
+    inputs.feed('down', 'refused', 10),
     inputs.depth(1, 2, [['1', '2']], [], 0),
     inputs.snapshot(2, [], [['1', '2']]),
     inputs.quote(3),

@@ -21,7 +21,7 @@ type Step =
   | { kind: 'symbol'; tick: string; quotes: boolean; usdm: boolean }
   | { kind: 'depth'; skip: number; span: number; back: number; bids: WireLevel[]; asks: WireLevel[] }
   | { kind: 'snapshot'; age: number; bids: WireLevel[]; asks: WireLevel[] }
-  | { kind: 'feed'; up: boolean }
+  | { kind: 'feed'; up: boolean; retries: number | undefined }
   | { kind: 'quote'; id: number; price: number }
   | { kind: 'trade'; trades: { price: number; qty: string; side: 'BUY' | 'SELL'; aheadMs: number }[] }
   | {
@@ -88,7 +88,14 @@ const step: fc.Arbitrary<{ of: number; step: Step }> = fc.record({
         asks: levels,
       }),
     },
-    { weight: 1, arbitrary: fc.record({ kind: constant('feed'), up: fc.constantFrom(true, true, false) }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        kind: constant('feed'),
+        up: fc.constantFrom(true, true, false),
+        retries: fc.constantFrom(undefined, 2),
+      }),
+    },
     {
       weight: 2,
       arbitrary: fc.record({
@@ -151,7 +158,8 @@ function entriesOf(steps: { of: number; step: Step }[]): [string, string][] {
       push(inputs.order(`o${next.id}`, next.side, `${next.qty}`, limit, { tif: next.tif, account: next.who }));
     } else if (next.kind === 'cancel') push(inputs.cancel(`o${next.id}`, { account: next.who }));
     else if (next.kind === 'amend') push(inputs.amend(`o${next.id}`, `${next.qty}`, `${next.price}.5`));
-    else if (next.kind === 'feed') push(inputs.feed(next.up ? 'up' : 'down'));
+    else if (next.kind === 'feed')
+      push(inputs.feed(next.up ? 'up' : 'down', 'scripted', next.up ? undefined : next.retries));
     else if (next.kind === 'quote')
       push(inputs.quote(next.id, { bidPrice: `${next.price}.5`, bidQty: '1', askPrice: '20', askQty: '2' }));
     else if (next.kind === 'trade')

@@ -47,8 +47,9 @@ export class ScriptedInputs {
     return this.symbol({ depthRule: 'matched', trading: SCRIPT_TRADING, ...overrides });
   }
 
-  feed(status: 'up' | 'down', reason = 'scripted'): Input {
-    return this.#stamp({ ...this.#market(), type: 'feed', status, reason });
+  feed(status: 'up' | 'down', reason = 'scripted', retries?: number): Input {
+    const vain = retries === undefined ? {} : { retries };
+    return this.#stamp({ ...this.#market(), type: 'feed', status, reason, ...vain });
   }
 
   depth(first: number, last: number, bids: Levels, asks: Levels, prev?: number): Input {

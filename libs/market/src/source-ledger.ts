@@ -8,11 +8,18 @@ export const SOURCE_IDLE_US_MAX = 3_600_000_000;
  */
 export const SOURCE_AGEING_STEP_US_MAX = 60_000_000;
 
-export type SourceMemory = readonly [src: string, seq: number, seenUs: number];
+/**
+ * A source that has sent nothing while so many seconds were counted is silent: every producer sends a clock a second.
+ * Counted, and not reckoned from event time, which may jump.
+ */
+export const SOURCE_SILENT_CLOCKS = 5;
+
+export type SourceMemory = readonly [src: string, seq: number, seenUs: number, seenClock?: number];
 
 interface Source {
   seq: number;
   seenUs: number;
+  seenClock: number;
 }
 
 /**
@@ -23,11 +30,14 @@ export class SourceLedger {
   readonly #sources = new Map<string, Source>();
   /** Event time without its jumps. */
   #ageUs = 0;
+  /** Clock inputs that have moved event time. */
+  #clocks = 0;
 
-  static restore(ageUs: number, sources: readonly SourceMemory[]): SourceLedger {
+  static restore(ageUs: number, sources: readonly SourceMemory[], clocks = 0): SourceLedger {
     const ledger = new SourceLedger();
     ledger.#ageUs = ageUs;
-    for (const [src, seq, seenUs] of sources) ledger.#sources.set(src, { seq, seenUs });
+    ledger.#clocks = clocks;
+    for (const [src, seq, seenUs, seenClock = clocks] of sources) ledger.#sources.set(src, { seq, seenUs, seenClock });
     return ledger;
   }
 
@@ -35,8 +45,12 @@ export class SourceLedger {
     return this.#ageUs;
   }
 
+  get clocks(): number {
+    return this.#clocks;
+  }
+
   memory(): SourceMemory[] {
-    return Array.from(this.#sources, ([src, { seq, seenUs }]) => [src, seq, seenUs]);
+    return Array.from(this.#sources, ([src, { seq, seenUs, seenClock }]) => [src, seq, seenUs, seenClock]);
   }
 
   /** Whether the input is new; it counts as seen from now on. */
@@ -44,17 +58,25 @@ export class SourceLedger {
     const source = this.#sources.get(src);
     if (source === undefined) {
       if (this.#sources.size >= SOURCES_MAX) this.#forgetLongestSilent();
-      this.#sources.set(src, { seq, seenUs: this.#ageUs });
+      this.#sources.set(src, { seq, seenUs: this.#ageUs, seenClock: this.#clocks });
       return true;
     }
     source.seenUs = this.#ageUs;
+    source.seenClock = this.#clocks;
     if (seq <= source.seq) return false;
     source.seq = seq;
     return true;
   }
 
+  /** Whether it has ended without a word, as far as can be told. */
+  isSilent(src: string): boolean {
+    const source = this.#sources.get(src);
+    return source === undefined || this.#clocks - source.seenClock > SOURCE_SILENT_CLOCKS;
+  }
+
   /** Event time moved on by so much. */
   advance(us: number): void {
+    this.#clocks++;
     this.#ageUs += Math.min(us, SOURCE_AGEING_STEP_US_MAX);
     for (const [src, source] of this.#sources) {
       if (this.#ageUs - source.seenUs >= SOURCE_IDLE_US_MAX) this.#sources.delete(src);

@@ -18,6 +18,8 @@ export const BOOK_SNAPSHOT_EVERY_US = 60_000_000;
 export const PAPER_ORDERS_MAX = 5_000;
 /** The VeloZ seed's message for a lost venue. */
 const MARKET_SOURCE_ERROR = 'market_source_error';
+/** What the message of a venue that stays away begins with. */
+const MARKET_SOURCE_UNREACHABLE = 'market_source_unreachable';
 const NEVER = -1;
 const US_PER_SECOND = 1_000_000;
 
@@ -72,25 +74,30 @@ export abstract class SymbolCore<Book extends PriceBook = PriceBook> {
    * The feed is that of the last producer to say `up`. When one takes over from another, in a rolling restart, the old
    * one's `down` comes last and changes nothing. But a producer that has just defined the symbol and has no feed yet
    * puts the other's in doubt, which may have died without a word: the book is stale until that one is heard again.
+   *
+   * That a venue stays away, too, is said once, until it is `up`; and not of a feed that another producer has.
    */
   onFeed(input: InputOf<'feed'>, second: number): LogEvent[] {
     const { fold } = this;
     if (input.status === 'up') {
       fold.feedSrc = input.src;
+      fold.unreachable = false;
       return this.onUp(input, second);
     }
     const own = fold.feedSrc === '' || fold.feedSrc === input.src;
-    if (!own && this.defined.definition.src !== input.src) return [];
+    if (!own && (this.defined.definition.src !== input.src || input.retries !== undefined)) return [];
     if (own) {
       this.onLost();
       fold.feedSrc = '';
     }
-    if (fold.status === 'stale') return [];
-    fold.status = 'stale';
-    return [
-      this.writer.bookStatus(input.tsEventUs, 'stale', { reason: input.reason }),
-      errorEvent(input.tsEventUs, MARKET_SOURCE_ERROR, this.symbol),
-    ];
+    const events: LogEvent[] = [];
+    if (fold.status !== 'stale') this.#doubt(input.tsEventUs, input.reason, events);
+    if (input.retries !== undefined && !fold.unreachable) {
+      fold.unreachable = true;
+      const message = `${MARKET_SOURCE_UNREACHABLE}: ${input.retries} retries in a row have failed, more follow`;
+      events.push(errorEvent(input.tsEventUs, message, this.symbol));
+    }
+    return events;
   }
 
   /**
@@ -129,10 +136,17 @@ export abstract class SymbolCore<Book extends PriceBook = PriceBook> {
     this.finish(times, second, events);
   }
 
-  /** Event time moved to `second`. */
-  onClock(second: number, events: LogEvent[]): void {
+  /**
+   * Event time moved to `second`.
+   *
+   * @param isSilent of a producer: whether it is gone, while others go on. Should it be heard again, so is its feed.
+   */
+  onClock(second: number, isSilent: (src: string) => boolean, events: LogEvent[]): void {
     const { fold, book } = this;
     const timeUs = second * US_PER_SECOND;
+    if (fold.feedSrc !== '' && fold.status !== 'stale' && isSilent(fold.feedSrc)) {
+      this.#doubt(timeUs, 'nothing is heard of the producer', events);
+    }
     const synced = fold.status === 'synced';
     if (synced && (fold.snapshotUs === NEVER || timeUs - fold.snapshotUs >= BOOK_SNAPSHOT_EVERY_US)) {
       fold.snapshotUs = timeUs;
@@ -229,6 +243,14 @@ export abstract class SymbolCore<Book extends PriceBook = PriceBook> {
     fold.mid = mid;
     fold.market = book.midText() as string;
     events.push(this.writer.market(tsEventUs, fold.market));
+  }
+
+  #doubt(timeUs: number, reason: string, events: LogEvent[]): void {
+    this.fold.status = 'stale';
+    events.push(
+      this.writer.bookStatus(timeUs, 'stale', { reason }),
+      errorEvent(timeUs, MARKET_SOURCE_ERROR, this.symbol),
+    );
   }
 
   /** What can be told without walking the book, which may be a thousand orders long: nobody has that for nothing. */

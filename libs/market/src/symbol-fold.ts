@@ -7,6 +7,8 @@ export interface SymbolFold {
   status: BookStatus;
   /** The producer whose feed is up: that of the last `up`, '' once it has said `down`. */
   feedSrc: string;
+  /** Whether the venue's staying away has been told of since the last `up`. */
+  unreachable: boolean;
   /** Last update id in the book: the venue's, or of a matched symbol its own count of changes. */
   last: number;
   /** Venue time of the last change of the book. */
@@ -36,6 +38,7 @@ export function emptyFold(): SymbolFold {
   return {
     status: 'buffering',
     feedSrc: '',
+    unreachable: false,
     last: 0,
     tsEventUs: 0,
     market: '',

@@ -105,11 +105,11 @@ export class SymbolTable {
   }
 
   /** Event time moved to `second`: each in its turn, up to {@link CLOCK_EVENTS_MAX}. */
-  onClock(second: number, events: LogEvent[]): void {
+  onClock(second: number, isSilent: (src: string) => boolean, events: LogEvent[]): void {
     const names = this.#names;
     for (let i = 0; i < names.length; i++) {
       if (events.length >= CLOCK_EVENTS_MAX) return;
-      this.#symbols.get(names[this.#turn] as string)?.onClock(second, events);
+      this.#symbols.get(names[this.#turn] as string)?.onClock(second, isSilent, events);
       this.#turn = (this.#turn + 1) % names.length;
     }
     this.#turn = 0;

@@ -59,7 +59,7 @@ describe('loadConfig', () => {
     expect(error.exit).toBe(2);
     expect(error.message.split('\n')).toEqual([
       'ADDR: got "8081", takes host:port such as 127.0.0.1:8081 or [::1]:8081, port 0 to 65535 (0 = any free port)',
-      'REDIS_URL: got nothing, takes redis://host:port, rediss://host:port or redis+cluster://host:port,host:port',
+      'REDIS_URL: got nothing, takes redis://host:port, rediss://host:port, redis+cluster://host:port,host:port or redis+sentinel://host:port,host:port/name',
       'RATE: got "1e3", takes a whole number from 1 to 50000 (updates/s)',
       'CHAIN: got "yes", takes true, false, 1 or 0',
       'LOG_LEVEL: got "loud", takes one of fatal, error, warn, info, debug, trace, silent',
@@ -71,6 +71,8 @@ describe('loadConfig', () => {
   it('masks the password of a URL and shows nothing of a secret', () => {
     expect(errorOf({ REDIS_URL: 'http://me:hunter2@h:1' }).message).toContain('got "http://me:***@h:1"');
     expect(errorOf({ REDIS_URL: 'http://me:hunter2@h:1' }).message).not.toContain('hunter2');
+    const sentinel = errorOf({ REDIS_URL: 'redis+sentinel://me:hunter2@h/m?sentinelPassword=hunter3&db=1' }).message;
+    expect(sentinel).toContain('got "redis+sentinel://me:***@h/m?sentinelPassword=***&db=1"');
     const secret = z.object({ JWT_SECRET: settings.integer({ min: 1, max: 2 }) });
     expect(() => loadConfig(secret, { JWT_SECRET: 'hunter2' })).toThrow('JWT_SECRET: got ***, takes');
   });
@@ -95,6 +97,13 @@ describe('loadConfig', () => {
     ['rediss://user:pw@h:6380/2', true],
     ['redis+cluster://a:1,b:2,[::1]:3', true],
     ['redis+cluster://user:pw@a:1,b:2', true],
+    ['redis+sentinel://a:1,[::1]:2/mymaster', true],
+    ['redis+sentinel://user:pw@a:1/m?db=2&sentinelUsername=u&sentinelPassword=p', true],
+    ['redis+sentinel://a:1,b:2', false],
+    ['redis+sentinel://a:1/m?db=x', false],
+    ['redis+sentinel://a:1/m?role=slave', false],
+    ['redis+cluster://a:1/m', false],
+    ['redis+cluster://a:1?db=1', false],
     ['redis+cluster://a,b:2', false],
     ['redis+cluster://', false],
     ['redis://', false],

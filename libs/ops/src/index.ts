@@ -6,7 +6,9 @@ export { createLogger, type LogConfig, logSettings, openLogger } from './logger.
 export { LatencyHistogram, Metrics } from './metrics.ts';
 export { NestLogger } from './nest-logger.ts';
 export { OpsModule, type OpsOptions } from './ops.module.ts';
+export { asksForHelp, listeningOptions } from './options.ts';
 export { REQUEST_ID_HEADER } from './request-log.ts';
+export { traced } from './request-trace.ts';
 export { type AppOptions, runApp, startApp } from './run-app.ts';
 export { isSecretName, maskSecrets } from './secrets.ts';
 export { type Addr, formatAddr, isLoopback, LOG_LEVELS, type LogLevel, settings, tryAddr } from './settings.ts';

@@ -13,7 +13,9 @@ import { loadConfig } from './config.ts';
 import { dieOfUnhandled, fatal } from './fatal.ts';
 import { NestLogger } from './nest-logger.ts';
 import { logRequests, requestIdOf } from './request-log.ts';
+import { traceRequests } from './request-trace.ts';
 import { type Addr, formatAddr, settings } from './settings.ts';
+import { startTracing } from './tracing.ts';
 
 export interface AppOptions {
   readonly name: string;
@@ -33,8 +35,7 @@ export interface AppOptions {
 
 /** What every app reads for itself, whatever its own settings are. */
 const processSchema = z.object({
-  /** How long a shutdown may take before the process leaves anyway. */
-  SHUTDOWN_MS: settings.integer({ min: 0, max: 600_000, default: 10_000, unit: 'ms' }),
+  SHUTDOWN_MS: settings.shutdownMs(),
   /** Stop when stdin ends: a parent that holds its other end takes its children along, even when it is killed. */
   STOP_ON_STDIN_END: settings.boolean(false),
 });
@@ -59,10 +60,11 @@ export async function runApp(options: AppOptions): Promise<NestFastifyApplicatio
 /**
  * Boots and listens, and logs one `listening` line whose `addr` is the real address.
  *
- * @throws DepthcastError `PORT_IN_USE` or `CONFIG_INVALID` naming the address.
+ * @throws DepthcastError `PORT_IN_USE` or `CONFIG_INVALID` naming the address, or a variable of OpenTelemetry.
  */
 export async function startApp(options: AppOptions): Promise<NestFastifyApplication> {
   const { name, logger, addr } = options;
+  const tracing = await startTracing(name, process.env, logger);
   const server = { trustProxy: false, genReqId: requestIdOf, ...options.http };
   const adapter = new FastifyAdapter(server as ConstructorParameters<typeof FastifyAdapter>[0]);
   const app = await NestFactory.create<NestFastifyApplication>(options.module, adapter, {
@@ -73,7 +75,9 @@ export async function startApp(options: AppOptions): Promise<NestFastifyApplicat
     forceCloseConnections: true,
   });
   try {
-    logRequests(adapter.getInstance() as unknown as FastifyInstance, logger);
+    const fastify = adapter.getInstance() as unknown as FastifyInstance;
+    logRequests(fastify, logger);
+    if (tracing) traceRequests(fastify, tracing);
     await options.configure?.(app);
     await app.listen(addr.port, addr.host);
   } catch (error) {

@@ -11,6 +11,11 @@ describe('what nobody may read', () => {
     ['an unsigned eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0. too', 'an unsigned *** too'],
     ['{"authorization":"Bearer abc.def-opaque"}', '{"authorization":"Bearer ***"}'],
     ['bearer  opaque, and more', 'bearer ***, and more'],
+    [
+      'redis+sentinel://u:p@a:1/m?db=1&sentinelPassword=s3cret',
+      'redis+sentinel://u:***@a:1/m?db=1&sentinelPassword=***',
+    ],
+    ['redis://h:1?password=hunter2&db=1', 'redis://h:1?password=***&db=1'],
     ['GET /stream?a=1&ticket=AbC-_9&b=2', 'GET /stream?a=1&ticket=***&b=2'],
     ['"url":"/api/stream?ticket=abc"', '"url":"/api/stream?ticket=***"'],
     ['nothing of the kind: POST /api/stream/ticket', 'nothing of the kind: POST /api/stream/ticket'],

@@ -53,11 +53,20 @@ export const settings = {
   logLevel: (defaultValue: LogLevel = 'info') =>
     piece(defaultValue, `one of ${LOG_LEVELS.join(', ')}`, (text) => LOG_LEVELS.find((l) => l === text.toLowerCase())),
 
-  /** `redis://`, `rediss://` (one server), `redis+cluster://host:port,host:port` (a cluster's seed nodes). */
+  /**
+   * `redis://`, `rediss://` (one server), `redis+cluster://host:port,host:port` (a cluster's seed nodes),
+   * `redis+sentinel://host:port,host:port/name` (sentinels, and what they call the master).
+   */
   redisUrl: (defaultText?: string) =>
-    piece(defaultText, 'redis://host:port, rediss://host:port or redis+cluster://host:port,host:port', (text) =>
-      isRedisUrl(text) ? text : undefined,
+    piece(
+      defaultText,
+      'redis://host:port, rediss://host:port, redis+cluster://host:port,host:port or ' +
+        'redis+sentinel://host:port,host:port/name',
+      (text) => (isRedisUrl(text) ? text : undefined),
     ),
+
+  /** How long a shutdown may take before the process leaves anyway (SHUTDOWN_MS), which every app reads. */
+  shutdownMs: () => settings.integer({ min: 0, max: 600_000, default: 10_000, unit: 'ms' }),
 
   /** How many partitions there are (PARTITIONS): the same for every app on one Redis. */
   partitions: () => settings.integer({ min: 1, max: PARTITIONS_MAX, default: 1, unit: 'partitions' }),
@@ -110,12 +119,20 @@ function tryBoolean(text: string): boolean | undefined {
   return value === 'false' || value === '0' ? false : undefined;
 }
 
+/** As libs/log reads it. */
 function isRedisUrl(text: string): boolean {
-  const match = /^(rediss?|redis\+cluster):\/\/([^\s]+)$/.exec(text);
-  if (!match?.[1] || !match[2]) return false;
-  if (match[1] !== 'redis+cluster') return URL.canParse(text) && new URL(text).hostname !== '';
-  const nodes = match[2].slice(match[2].lastIndexOf('@') + 1).replace(/\/$/, '');
-  return nodes.split(',').every((node) => (tryAddr(node)?.port ?? 0) > 0);
+  const [, scheme, rest] = /^(rediss?|redis\+cluster|redis\+sentinel):\/\/([^\s]+)$/.exec(text) ?? [];
+  if (scheme === undefined || rest === undefined) return false;
+  if (!scheme.includes('+')) return URL.canParse(text) && new URL(text).hostname !== '';
+  const [, nodes = '', name = '', query] = /^(?:[^:@/]*:[^@/]*@)?([^@/?]+)\/?([^@/?]*)(?:\?(.*))?$/.exec(rest) ?? [];
+  const isNamed = scheme === 'redis+sentinel' ? name !== '' && isSentinelQuery(query) : name + (query ?? '') === '';
+  return isNamed && nodes.split(',').every((node) => (tryAddr(node)?.port ?? 0) > 0);
+}
+
+function isSentinelQuery(query = ''): boolean {
+  const { db = '0', ...others } = Object.fromEntries(new URLSearchParams(query));
+  const known = ['sentinelUsername', 'sentinelPassword'];
+  return /^\d{1,5}$/.test(db) && Object.keys(others).every((key) => known.includes(key));
 }
 
 /**

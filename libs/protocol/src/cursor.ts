@@ -88,7 +88,12 @@ export function tryParseIntegerCursor(text: string): { ordinal: number; offset: 
 export function formatSessionCursor(cursors: readonly Cursor[]): string {
   const [only] = cursors;
   if (only && cursors.length === 1) return formatCursor(only);
-  return cursors.map((c) => `${c.epoch.toString(36)}-${c.offset.toString(36)}`).join('_');
+  return cursors.map(formatShortCursor).join('_');
+}
+
+/** One partition's part of a session cursor over several: base 36. */
+export function formatShortCursor({ epoch, offset }: Cursor): string {
+  return `${epoch.toString(36)}-${offset.toString(36)}`;
 }
 
 /** `undefined` when the text is malformed or names another number of partitions. */

@@ -1,4 +1,5 @@
 import { DepthcastError } from './errors.ts';
+import { quote } from './parameters.ts';
 
 const DECIMALS_MAX = 15;
 const DIGIT_0 = 48;
@@ -116,10 +117,6 @@ export class Scale {
   toNumber(steps: number): number {
     return (steps * this.stepUnits) / this.#pow;
   }
-}
-
-function quote(text: string): string {
-  return JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}…` : text);
 }
 
 function invalid(text: string, field: string): DepthcastError {

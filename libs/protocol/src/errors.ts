@@ -73,7 +73,7 @@ export const ERRORS = {
   JOURNAL_STORE_UNUSABLE: {
     exit: 2,
     meaning:
-      "The journal's database is held by another process, damaged, or of another version. It was left untouched.",
+      "The journal's database is held by another process, damaged, of another version, or was recorded with another number of partitions. It was left untouched.",
     remedy: 'Do what the message says: stop the other process, restore the file, or name another one.',
   },
   JOURNAL_DIVERGED: {
@@ -187,6 +187,11 @@ export const ERRORS = {
     status: 429,
     meaning: 'One address has as many streams open as it may have (SESSIONS_PER_IP_MAX).',
     remedy: 'Close some, or put several subscriptions into one stream. Behind a proxy, set TRUST_PROXY.',
+  },
+  SESSION_TOO_SLOW: {
+    status: 503,
+    meaning: 'A client fell back by more events of the log than it may (SESSION_LAG_MAX) because it did not take them.',
+    remedy: 'Resume with the last id: nothing is lost. Ask for fewer streams, or read faster.',
   },
   HEADERS_TOO_LARGE: {
     status: 431,

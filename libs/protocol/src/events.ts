@@ -26,7 +26,10 @@ export type AnomalyKind = (typeof anomalyKinds)[number];
 export const eventSchemas = {
   /** Last trade price; the mid until there has been a trade. VeloZ seed. */
   market: z.object({ type: z.literal('market'), symbol: z.string(), ts_ns: tsNs, price: z.number() }),
-  /** VeloZ seed. `message` is `market_source_error` when a venue is lost. */
+  /**
+   * VeloZ seed. `message` is `market_source_error` when a venue is lost, and begins with `market_source_unreachable` when
+   * as many retries in a row as were allowed have been in vain: they go on all the same.
+   */
   error: z.object({ type: z.literal('error'), ts_ns: tsNs, message: z.string() }),
   /** BBO seed. `timestamp` is the venue's, ms; `serverTimestamp` when ingest received it; latency their difference. */
   bbo: z.object({

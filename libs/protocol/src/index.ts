@@ -4,6 +4,7 @@ export * from './errors.ts';
 export * from './events.ts';
 export * from './inputs.ts';
 export * from './orders.ts';
+export * from './parameters.ts';
 export * from './partitions.ts';
 export * from './resets.ts';
 export * from './streams.ts';

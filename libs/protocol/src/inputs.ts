@@ -63,8 +63,17 @@ export const inputSchemas = {
     /** A symbol without it takes no orders. */
     trading: trading.optional(),
   }),
-  /** Whether the venue's data for the symbol flows. `down` makes the book stale; `up` starts a new sync. */
-  feed: z.object({ ...market, type: z.literal('feed'), status: z.enum(['up', 'down']), reason: z.string().max(200) }),
+  /**
+   * Whether the venue's data for the symbol flows. `down` makes the book stale; `up` starts a new sync. A `down` with
+   * `retries` says that so many in a row have been in vain.
+   */
+  feed: z.object({
+    ...market,
+    type: z.literal('feed'),
+    status: z.enum(['up', 'down']),
+    reason: z.string().max(200),
+    retries: z.int().nonnegative().optional(),
+  }),
   /** Levels that changed, absolute sizes, 0 deletes. `prev` is the `last` of the diff before, where the venue says it. */
   depth: z.object({
     ...market,

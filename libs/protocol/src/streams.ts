@@ -1,5 +1,6 @@
 import { DepthcastError } from './errors.ts';
 import type { EventType, KlineInterval } from './events.ts';
+import { quote } from './parameters.ts';
 import { normalizeSymbol, SYMBOL_PATTERN } from './symbols.ts';
 
 /** Views of a book, `SYMBOL:TYPE:LEVELS`: rendered by the gateway, always the newest. */
@@ -8,23 +9,26 @@ export type ViewType = (typeof viewTypes)[number];
 
 export interface LogStreamEvents {
   readonly types: readonly EventType[];
-  /** Only the klines of this interval. */
+  /** Of klines only those of this interval. */
   readonly interval?: KlineInterval;
 }
 
-/** Log-type streams, `SYMBOL:TYPE`: which of a symbol's events they give, each of them, as it stands in the log. */
+/**
+ * Log-type streams, `SYMBOL:TYPE`: which of a symbol's events they give, each of them, as it stands in the log. All of
+ * them say how the book stands: that nothing comes may mean that nothing happens, or that the venue is gone.
+ */
 export const logStreamEvents = {
-  TRADES: { types: ['trade'] },
-  TICKER: { types: ['ticker'] },
-  KLINE_1m: { types: ['kline'], interval: '1m' },
-  KLINE_5m: { types: ['kline'], interval: '5m' },
-  KLINE_15m: { types: ['kline'], interval: '15m' },
-  KLINE_1h: { types: ['kline'], interval: '1h' },
-  KLINE_12h: { types: ['kline'], interval: '12h' },
-  KLINE_1d: { types: ['kline'], interval: '1d' },
-  BBO: { types: ['bbo'] },
-  ANALYTICS: { types: ['analytics'] },
-  /** The raw book: deltas after a snapshot, with checksums, and the book's status. */
+  TRADES: { types: ['trade', 'book_status'] },
+  TICKER: { types: ['ticker', 'book_status'] },
+  KLINE_1m: { types: ['kline', 'book_status'], interval: '1m' },
+  KLINE_5m: { types: ['kline', 'book_status'], interval: '5m' },
+  KLINE_15m: { types: ['kline', 'book_status'], interval: '15m' },
+  KLINE_1h: { types: ['kline', 'book_status'], interval: '1h' },
+  KLINE_12h: { types: ['kline', 'book_status'], interval: '12h' },
+  KLINE_1d: { types: ['kline', 'book_status'], interval: '1d' },
+  BBO: { types: ['bbo', 'book_status'] },
+  ANALYTICS: { types: ['analytics', 'book_status'] },
+  /** The raw book: deltas after a snapshot, with checksums. */
   L2: { types: ['book_change', 'book_status'] },
   /** The same of a book of orders. */
   L3: { types: ['book_order', 'book_orders', 'book_status'] },
@@ -117,8 +121,4 @@ function parseType<T extends StreamType>(text: string, types: readonly T[], fiel
 
 function isViewType(type: StreamType): type is ViewType {
   return (viewTypes as readonly StreamType[]).includes(type);
-}
-
-function quote(text: string): string {
-  return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
 }

@@ -1,11 +1,13 @@
 export { L2Book } from '@depthcast/book';
 export { freePort } from '@depthcast/start';
 export * from './binance/index.ts';
+export { OtlpCollector, type ReceivedSpan } from './otlp-collector.ts';
 export { findPostgres, type PostgresSource } from './postgres/find-postgres.ts';
 export { startPostgres, TestPostgres, type TestPostgresOptions } from './postgres/postgres.ts';
 export { startRedis, TestRedis, type TestRedisOptions } from './redis/redis.ts';
-export { startRedisCluster, TestRedisCluster } from './redis/redis-cluster.ts';
+export { startRedisCluster, TestRedisCluster, type TestRedisClusterOptions } from './redis/redis-cluster.ts';
 export { startRedisPair, TestRedisPair } from './redis/redis-pair.ts';
+export { startRedisSentinel, TestRedisSentinel, type TestRedisSentinelOptions } from './redis/redis-sentinel.ts';
 export { App, type AppLine, type Exit, type SpawnAppOptions, spawnApp } from './spawn-app.ts';
 export { type FrameMatch, SseClient, type SseConnectOptions } from './sse-client.ts';
 export { type SseFrame, SseParser } from './sse-parser.ts';

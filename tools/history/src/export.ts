@@ -110,7 +110,8 @@ class Watch {
   async #endMs(): Promise<number | undefined> {
     if (this.#toMs !== undefined) return this.#toMs;
     const { partitions } = (await this.#get('/api/history/stats')) as { partitions: { time: number | null }[] };
-    this.#toMs = partitions[0]?.time ?? undefined;
+    const times = partitions.flatMap(({ time }) => time ?? []);
+    this.#toMs = times.length > 0 ? Math.max(...times) : undefined;
     return this.#toMs;
   }
 

@@ -4,10 +4,17 @@ import { CallError, call, textOf } from './call.ts';
 import { Frames } from './frames.ts';
 import { counted, type Progress } from './progress.ts';
 
-/** Where the history ends: cursors there, and its time in ms. */
-interface End {
+/** Where a partition's history ends, and the time there in ms. */
+export interface PartitionEnd {
+  readonly partition: number;
   readonly cursor: string;
   readonly time: number | null;
+}
+
+/** The same of all that have one. */
+interface End {
+  readonly partitions: readonly PartitionEnd[];
+  readonly time: number;
 }
 
 /** What a replay writes events to. */
@@ -49,7 +56,7 @@ export async function replay(
         events++;
         if (!quiet) text += `${id} ${event} ${data}\n`;
       }
-      isAtEnd = end !== undefined && id !== '' && isAtOrBeyond(id, end.cursor);
+      isAtEnd = end !== undefined && id !== '' && isAtOrBeyond(id, end.partitions);
       if (isAtEnd) break;
       const ms = isEvent ? timeOf(data) : undefined;
       if (ms === undefined) continue;
@@ -74,17 +81,20 @@ const CONTROL = new Set(['connection_info', 'heartbeat', 'error', 'reset']);
 
 async function endOf(gateway: string, signal: AbortSignal): Promise<End> {
   const response = await call('gateway', `${gateway}/api/history/stats`, { signal });
-  const { partitions } = JSON.parse(await textOf(response)) as { partitions: readonly End[] };
-  const [only] = partitions;
-  if (!only) throw new CallError('the history is empty');
-  return only;
+  const { partitions } = JSON.parse(await textOf(response)) as { partitions: readonly PartitionEnd[] };
+  if (partitions.length === 0) throw new CallError('the history is empty');
+  return { partitions, time: Math.max(...partitions.map(({ time }) => time ?? 0)) };
 }
 
-/** By epoch, then offset. */
-export function isAtOrBeyond(id: string, end: string): boolean {
-  const [epoch = 0, offset = 0] = id.split('-').map(Number);
-  const [endEpoch = 0, endOffset = 0] = end.split('-').map(Number);
-  return epoch > endEpoch || (epoch === endEpoch && offset >= endOffset);
+/** In every partition that has an end, by epoch, then offset. An id over several has a part for each, in base 36. */
+export function isAtOrBeyond(id: string, ends: readonly PartitionEnd[]): boolean {
+  const parts = id.split('_');
+  const radix = parts.length > 1 ? 36 : 10;
+  return ends.every(({ partition, cursor }) => {
+    const [epoch = 0, offset = 0] = (parts[partition] ?? '').split('-').map((part) => Number.parseInt(part, radix));
+    const [endEpoch = 0, endOffset = 0] = cursor.split('-').map(Number);
+    return epoch > endEpoch || (epoch === endEpoch && offset >= endOffset);
+  });
 }
 
 /** The event's own time, ms, where it says one. */

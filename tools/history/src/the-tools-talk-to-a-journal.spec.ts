@@ -64,11 +64,13 @@ describe('npm run verify', () => {
     expect(good).toMatchObject({ code: 0, err: '50 %  5 of 10 events, at 1-4\n' });
     expect(good.out).toMatch(/^ok: 10 events in 1 epochs/);
     answer = (_request, response) => {
+      response.write('{"progress":{"partition":2,"rows":9,"of":10,"cursor":"1-4"}}\n');
       const bad = { ...VERDICT, ok: false, problem_count: 1, problems: ['after 1-3 comes 1-5'] };
       response.end(`{"verdict":${JSON.stringify(bad)}}\n`);
     };
     const bad = await run('verify');
     expect(bad.code).toBe(1);
+    expect(bad.err).toBe('90 %  9 of 10 events, at 1-4 of partition 2\n');
     expect(bad.out).toContain('after 1-3 comes 1-5');
   });
 
@@ -116,7 +118,7 @@ describe('npm run replay', () => {
     `id: 1-${n}\nevent: trade\ndata: {"ts_ns":${1_767_225_600_000_000_000n + BigInt(n)}}\n\n`;
   const history: Answer = (request, response) => {
     if (request.url === '/api/history/stats') {
-      response.end('{"partitions":[{"cursor":"1-6","time":1767225600000}]}');
+      response.end('{"partitions":[{"partition":0,"cursor":"1-6","time":1767225600000}]}');
       return;
     }
     response.write('event: connection_info\ndata: {}\n\n');
@@ -132,6 +134,41 @@ describe('npm run replay', () => {
     expect(code).toBe(0);
     expect(out.split('\n').map((line) => line.slice(0, 9))).toEqual(['1-2 trade', '1-3 trade', '']);
     expect(err).toContain('2 events in');
+  });
+
+  it('ends where every partition has come to its end', async () => {
+    const id = (parts: readonly number[]) => parts.map((offset) => `a-${offset.toString(36)}`).join('_');
+    const said = (parts: readonly number[]) =>
+      `id: ${id(parts)}\nevent: trade\ndata: {"ts_ns":1767225600000000000}\n\n`;
+    answer = (request, response) => {
+      if (request.url === '/api/history/stats') {
+        // Of the second nothing is stored yet.
+        const ends = [0, 2].map((partition) => ({ partition, cursor: '10-40', time: 1_767_225_600_000 + partition }));
+        response.end(JSON.stringify({ partitions: ends }));
+        return;
+      }
+      response.write('event: connection_info\ndata: {}\n\n');
+      response.write(
+        [
+          [1, 0, 0],
+          [40, 0, 7],
+          [41, 3, 39],
+        ]
+          .map(said)
+          .join(''),
+      );
+      response.write(`id: ${id([41, 3, 40])}\n\n${said([42, 3, 41])}`);
+    };
+    const { code, out, err } = await run('replay', '--from', id([0, 0, 0]), '--speed', 'max');
+    expect(asked[1]).toBe(`GET /api/stream?types=all&from=${id([0, 0, 0])}&speed=max`);
+    expect(code).toBe(0);
+    expect(out.split('\n').map((line) => line.split(' ')[0])).toEqual([
+      id([1, 0, 0]),
+      id([40, 0, 7]),
+      id([41, 3, 39]),
+      '',
+    ]);
+    expect(err).toContain('3 events in');
   });
 
   it('counts alone when it is quiet, and fails when the stream ends before its end', async () => {

@@ -3,8 +3,15 @@ import { CallError, call, linesOf } from './call.ts';
 import { counted, type Progress } from './progress.ts';
 
 interface Line {
-  readonly progress?: { readonly rows: number; readonly of: number; readonly cursor: string };
+  readonly progress?: Place;
   readonly verdict?: Verdict;
+}
+
+interface Place {
+  readonly partition: number;
+  readonly rows: number;
+  readonly of: number;
+  readonly cursor: string;
 }
 
 interface Verdict {
@@ -32,8 +39,9 @@ export async function verify(
     const line = JSON.parse(text) as Line;
     verdict = line.verdict ?? verdict;
     if (!line.progress) continue;
-    const { rows, of, cursor } = line.progress;
-    progress.show(of === 0 ? undefined : rows / of, `${counted(rows)} of ${counted(of)} events, at ${cursor}`);
+    const { partition, rows, of, cursor } = line.progress;
+    const at = partition === 0 ? cursor : `${cursor} of partition ${partition}`;
+    progress.show(of === 0 ? undefined : rows / of, `${counted(rows)} of ${counted(of)} events, at ${at}`);
   }
   progress.clear();
   if (!verdict) throw new CallError('the journal broke off before its verdict');

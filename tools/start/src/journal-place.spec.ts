@@ -19,6 +19,8 @@ describe('the journal of npm start', () => {
     expect(folder('redis://user:p@ss@10.0.0.1:6379/2')).toBe('/r/.depthcast/journal/10.0.0.1_6379_2');
     expect(folder('rediss://[::1]:6379/')).toBe('/r/.depthcast/journal/___1__6379');
     expect(folder('redis+cluster://a:1,b:2')).toBe('/r/.depthcast/journal/a_1');
+    expect(folder('redis+sentinel://u:p@a:1,b:2/m1')).toBe('/r/.depthcast/journal/a_1_m1');
+    expect(folder('redis+sentinel://a:1/m2?sentinelPassword=p&db=3')).toBe('/r/.depthcast/journal/a_1_m2_3');
     expect(folder('redis://h:1?x=/../..')).toBe('/r/.depthcast/journal/h_1');
     expect(folder('redis://h:1', true)).toBe('/r/.depthcast/journal/h_1-replay');
   });

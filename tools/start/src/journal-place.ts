@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Env } from './commands.ts';
 import { StartError } from './errors.ts';
+import { isSentinelUrl } from './redis-url.ts';
 
 const FILE = 'journal.duckdb';
 
@@ -24,9 +25,14 @@ export function runsJournal({ CACHE_ENABLED: enabled, JOURNAL_HTTP_URL: theirs }
  * holds is never the beginning of another; and a recording's is never that of live data.
  */
 export function folderForTheirs(root: string, redisUrl: string, replay: boolean): string {
-  // Cluster URLs name several hosts, which URL refuses: the first is name enough.
-  const address = redisUrl.replace(/^[a-z+]*:\/\//i, '').replace(/^.*@/, '');
-  const name = (address.split(/[,?]/)[0] ?? '').replace(/\/$/, '').replaceAll(/[^\w.-]/g, '_');
+  // URLs of several hosts URL refuses: the first is name enough, with that of the sentinels' master.
+  const [address = '', query] = redisUrl
+    .replace(/^[a-z+]*:\/\//i, '')
+    .replace(/^.*@/, '')
+    .replace(/,[^/?]*/, '')
+    .split('?');
+  const db = isSentinelUrl(redisUrl) ? (new URLSearchParams(query).get('db') ?? '0') : '0';
+  const name = `${address.replace(/\/$/, '')}${db === '0' ? '' : `/${db}`}`.replaceAll(/[^\w.-]/g, '_');
   return join(root, '.depthcast', 'journal', replay ? `${name}-replay` : name);
 }
 

@@ -1,11 +1,13 @@
 import { Cluster, type Redis } from 'ioredis';
 import { connectOnce, leave } from './connect-once.ts';
 import { StartError } from './errors.ts';
+import { keysOf } from './partitions.ts';
+import { isClusterUrl } from './redis-url.ts';
 
 const KEYS = 'depthcast:*';
 const SCAN_COUNT = 1_000;
-/** What holds the log for a journal (libs/log, keys.ts). */
-const WATERMARK_KEY = 'depthcast:{0}:watermark';
+/** Says how many partitions there are (libs/log, keys.ts). */
+const CLUSTER_KEY = 'depthcast:cluster';
 
 /** Whether a Redis that is the user's own holds anything of ours. */
 export async function hasKeys(url: string): Promise<boolean> {
@@ -28,14 +30,37 @@ export async function deleteKeys(url: string): Promise<number> {
   return deleted;
 }
 
-/** Whether a journal holds the log: nothing that it has not stored is trimmed. */
-export function hasWatermark(url: string): Promise<boolean> {
-  return withClient(url, async (client) => (await client.exists(WATERMARK_KEY)) === 1);
+/** What holds the log for a journal: nothing that it has not stored is trimmed. The keys that are there. */
+export function watermarks(url: string, partitions: number): Promise<string[]> {
+  return withClient(url, async (client) => {
+    const keys = keysOf('watermark', partitions);
+    const held = await Promise.all(keys.map((key) => client.exists(key)));
+    return keys.filter((_, i) => held[i] === 1);
+  });
 }
 
-/** Lets the engine trim the log again by itself. */
-export async function releaseLog(url: string): Promise<void> {
-  await withClient(url, (client) => client.del(WATERMARK_KEY));
+/** Lets the engines trim the logs again by themselves. */
+export async function releaseLogs(url: string, partitions: number): Promise<void> {
+  await withClient(url, (client) => Promise.all(keysOf('watermark', partitions).map((key) => client.del(key))));
+}
+
+/**
+ * Makes sure that the log was begun with as many partitions: each app would end for itself.
+ *
+ * @throws StartError `CONFIG_INVALID` naming both counts.
+ */
+export async function requirePartitions(url: string, partitions: number): Promise<void> {
+  const begun = await withClient(url, (client) => client.hget(CLUSTER_KEY, 'partitions')).catch((error) => {
+    // The apps wait for a cluster that does not serve yet.
+    if (isClusterUrl(url)) return null;
+    throw error;
+  });
+  if (begun === null || begun === String(partitions)) return;
+  throw new StartError(
+    'CONFIG_INVALID',
+    `PARTITIONS: got ${partitions}, but the log that is there was begun with ${begun}: go on with as many, or begin ` +
+      'anew with --fresh',
+  );
 }
 
 /** Pages through our keys on every master for as long as `use` says true. */

@@ -2,6 +2,7 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StartError } from './errors.ts';
 import type { RedisSource } from './find-redis.ts';
@@ -14,6 +15,8 @@ export interface RunRedisOptions {
   readonly port?: number;
   /** Options of redis-server; default {@link DURABLE}. */
   readonly args?: readonly string[];
+  /** Its configuration file, by its name in `dir`: a Sentinel keeps its state there. The options go over it. */
+  readonly configFile?: string;
   /** Gives up: a server that is still coming up is killed. */
   readonly signal?: AbortSignal;
   /** Each line it prints. */
@@ -125,6 +128,7 @@ interface Spawned {
 
 function spawnBinary(source: RedisSource & { kind: 'binary' }, options: RunRedisOptions, port: number): Spawned {
   const args = [
+    ...(options.configFile === undefined ? [] : [join(options.dir, options.configFile)]),
     '--port',
     String(port),
     '--bind',
@@ -149,7 +153,8 @@ function spawnDocker(source: RedisSource & { kind: 'docker' }, options: RunRedis
   // The files belong to this user, so that --fresh can delete them.
   const user = process.getuid && process.getgid ? ['--user', `${process.getuid()}:${process.getgid()}`] : [];
   const container = ['--rm', '--name', name, ...user, '-p', `127.0.0.1:${port}:6379`, '-v', `${options.dir}:/data`];
-  const server = ['redis-server', '--port', '6379', '--dir', '/data', ...ALWAYS, ...(options.args ?? DURABLE)];
+  const file = options.configFile === undefined ? [] : [`/data/${options.configFile}`];
+  const server = ['redis-server', ...file, '--port', '6379', '--dir', '/data', ...ALWAYS, ...(options.args ?? DURABLE)];
   const child = spawn('docker', ['run', ...container, source.image, ...server], {
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,

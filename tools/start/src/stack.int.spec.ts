@@ -27,7 +27,7 @@ const REPO = new URL('../../..', import.meta.url).pathname;
 const APP = (body: string) => `
   import { connect } from 'node:net';
   console.log(JSON.stringify({ level: 'info', time: new Date().toISOString(), msg: 'up', pid: process.pid, args: process.argv.slice(2),
-    source: process.env.SOURCE, symbols: process.env.SYMBOLS, redis: process.env.REDIS_URL, stdin: process.env.STOP_ON_STDIN_END,
+    source: process.env.SOURCE, partitions: process.env.PARTITIONS, symbols: process.env.SYMBOLS, redis: process.env.REDIS_URL, stdin: process.env.STOP_ON_STDIN_END,
     journal: process.env.JOURNAL_HTTP_URL, file: process.env.JOURNAL_FILE, database: process.env.JOURNAL_DB_URL }));
   const stop = () => {
     const socket = connect(Number(new URL(process.env.REDIS_URL).port), '127.0.0.1', () => { console.log('Redis is still there'); process.exit(0); });
@@ -303,6 +303,31 @@ describe('npm start', () => {
     expect(text).not.toContain('info  up');
     expect(await client.get('depthcast:{0}:leader')).toBe('w7');
     client.disconnect();
+  });
+
+  it('passes PARTITIONS to every app, and goes on with as many as there were', async () => {
+    env = { ...env, PARTITIONS: '4' };
+    await make('--gateways', '1');
+    await stack.start();
+    for (const app of ['engine', 'ingest', 'journal', 'gateway-1']) {
+      expect(text).toMatch(new RegExp(`${app} *│ .* info  up .*partitions=4`));
+    }
+    const client = new Redis(/redis=(redis:\S+)/.exec(text)?.[1] as string);
+    await client.hset('depthcast:cluster', 'partitions', '4');
+    client.disconnect();
+    await stack.stop();
+
+    env = { ...env, PARTITIONS: undefined };
+    await make('--gateways', '1');
+    await expect(stack.start()).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message:
+        'PARTITIONS: got 1, but the log that is there was begun with 4: go on with as many, or begin anew with --fresh',
+    });
+    await stack.stop();
+    await make('--gateways', '1', '--fresh');
+    await stack.start();
+    expect(text).toContain('Depthcast is up');
   });
 
   it('says when another source wrote the state that it keeps, until --fresh', async () => {

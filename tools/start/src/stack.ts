@@ -8,8 +8,9 @@ import { findRedis, type RedisSource } from './find-redis.ts';
 import { gatewayPlace } from './gateway-place.ts';
 import { deleteFile, folderForTheirs, journalEnv, runsJournal } from './journal-place.ts';
 import type { StartOptions } from './options.ts';
+import { partitionsOf } from './partitions.ts';
 import { freePort, isFree, PORT_MAX, requireFreePorts } from './ports.ts';
-import { deleteKeys, hasKeys, hasWatermark, releaseLog } from './redis-keys.ts';
+import { deleteKeys, hasKeys, releaseLogs, requirePartitions, watermarks } from './redis-keys.ts';
 import { requireRedisUrl } from './redis-url.ts';
 import { type RunningRedis, runRedis } from './run-redis.ts';
 import type { Screen } from './screen.ts';
@@ -81,6 +82,7 @@ export class Stack {
    */
   async start(): Promise<void> {
     if (this.#env.REDIS_URL) requireRedisUrl(this.#env.REDIS_URL);
+    const partitions = partitionsOf(this.#env);
     const journal = runsJournal(this.#env);
     await requireFreePorts(this.ports.map((port, k) => ({ name: `gateway-${k + 1}`, port })));
     this.#say('building');
@@ -88,10 +90,11 @@ export class Stack {
       throw new Error('the build failed: see above');
     }
     if (this.#stopping.signal.aborted) return;
-    const state = await this.#provideRedis();
+    const state = await this.#provideRedis(partitions);
     if (this.#stopping.signal.aborted) return;
+    await requirePartitions(state.redisUrl, partitions);
     const journalPort = journal ? await this.#journalPort() : undefined;
-    if (!journal) await this.#withoutJournal(state);
+    if (!journal) await this.#withoutJournal(state, partitions);
     this.#startApps(state, journalPort);
     if (this.#options.watch) this.#watch();
     const say = (text: string) => this.#say(text);
@@ -133,18 +136,18 @@ export class Stack {
     return taken ? freePort() : usual;
   }
 
-  async #provideRedis(): Promise<State> {
+  async #provideRedis(partitions: number): Promise<State> {
     const source = await findRedis({ env: this.#env, onProgress: (message) => this.#say(message) });
     this.#say(`Redis: ${source.description}`);
-    return source.kind === 'url' ? this.#useTheirs(source.url) : this.#runOwn(source);
+    return source.kind === 'url' ? this.#useTheirs(source.url, partitions) : this.#runOwn(source);
   }
 
-  async #useTheirs(url: string): Promise<State> {
+  async #useTheirs(url: string, partitions: number): Promise<State> {
     const { signal } = this.#stopping;
     const replay = this.#options.source.kind === 'replay';
     const state = { redisUrl: url, journalFolder: folderForTheirs(this.#root, url, replay) };
     await waitForRedis(url, (message) => this.#say(message), signal);
-    if (!signal.aborted) await requireNoEngine(url, signal);
+    if (!signal.aborted) await requireNoEngine(url, signal, partitions);
     if (signal.aborted) return state;
     if (this.#options.fresh) {
       this.#say(`deleted ${await deleteKeys(url)} keys of Depthcast`);
@@ -160,11 +163,11 @@ export class Stack {
   }
 
   /** A journal that ran here before holds the log until it comes back, which it does not: memory would fill up. */
-  async #withoutJournal({ redisUrl }: State): Promise<void> {
-    if (this.#redis) await releaseLog(redisUrl);
-    else if (!this.#env.JOURNAL_HTTP_URL && (await hasWatermark(redisUrl))) {
-      this.#say('a journal has stored this log, and none runs here: if that is for good, DEL depthcast:{0}:watermark');
-    }
+  async #withoutJournal({ redisUrl }: State, partitions: number): Promise<void> {
+    if (this.#redis) return releaseLogs(redisUrl, partitions);
+    const held = this.#env.JOURNAL_HTTP_URL ? [] : await watermarks(redisUrl, partitions);
+    if (held.length === 0) return;
+    this.#say(`a journal has stored this log, and none runs here: if that is for good, DEL ${held.join(' ')}`);
   }
 
   async #runOwn(source: Exclude<RedisSource, { kind: 'url' }>): Promise<State> {

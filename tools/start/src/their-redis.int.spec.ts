@@ -93,6 +93,9 @@ describe("the user's own Redis", () => {
         'another Depthcast runs on this Redis (engine w8): stop it, or use another Redis; to add gateways, start them ' +
         'by themselves (README)',
     });
+    await client.rename(LEADER, 'depthcast:{3}:leader');
+    await requireNoEngine(url, stop.signal, 3);
+    await expect(requireNoEngine(url, stop.signal, 4)).rejects.toMatchObject({ code: 'STATE_IN_USE' });
     client.disconnect();
   });
 });

@@ -2,13 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cluster, Redis } from 'ioredis';
 import { connectOnce, leave } from './connect-once.ts';
 import { StartError } from './errors.ts';
+import { keysOf } from './partitions.ts';
 import { isClusterUrl, maskRedisUrl } from './redis-url.ts';
 
 const ANSWER_TIMEOUT_MS = 2_000;
 const RETRY_EVERY_MS = 500;
 const COMPLAIN_EVERY_MS = 10_000;
-/** The engine's lease (libs/log, keys.ts): its value is the id of the engine that appends. */
-const LEADER_KEY = 'depthcast:{0}:leader';
 /** Longer than the lease of an engine that was killed lives on. */
 const LEASE_OUTLIVED_MS = 2_500;
 
@@ -51,12 +50,12 @@ export async function waitForRedis(
  *
  * @throws StartError `STATE_IN_USE` naming the engine that does.
  */
-export async function requireNoEngine(url: string, signal: AbortSignal): Promise<void> {
-  if ((await leaderAt(url)) === null) return;
+export async function requireNoEngine(url: string, signal: AbortSignal, partitions = 1): Promise<void> {
+  if ((await leaderAt(url, partitions)) === undefined) return;
   await sleep(LEASE_OUTLIVED_MS, undefined, { signal }).catch(() => {});
   if (signal.aborted) return;
-  const id = await leaderAt(url);
-  if (id === null) return;
+  const id = await leaderAt(url, partitions);
+  if (id === undefined) return;
   throw new StartError(
     'STATE_IN_USE',
     `another Depthcast runs on this Redis (engine ${id}): stop it, or use another Redis; to add gateways, start them ` +
@@ -64,12 +63,15 @@ export async function requireNoEngine(url: string, signal: AbortSignal): Promise
   );
 }
 
-async function leaderAt(url: string): Promise<string | null> {
+/** The id of an engine that appends to one of the partitions: what its lease says (libs/log, keys.ts). */
+async function leaderAt(url: string, partitions: number): Promise<string | undefined> {
+  const keys = keysOf('leader', partitions);
   try {
-    return await ask(url, (client) => client.get(LEADER_KEY));
+    const leaders = await ask(url, (client) => Promise.all(keys.map((key) => client.get(key))));
+    return leaders.find((id) => id !== null) ?? undefined;
   } catch (error) {
     // The apps wait for a cluster that does not serve yet.
-    if (isClusterUrl(url)) return null;
+    if (isClusterUrl(url)) return undefined;
     throw error;
   }
 }

@@ -1,5 +1,4 @@
-import { ACCOUNT_PATTERN, DepthcastError } from '@depthcast/protocol';
-import { invalid, quote } from '../transports/query.ts';
+import { ACCOUNT_PATTERN, DepthcastError, invalid, quote } from '@depthcast/protocol';
 
 /** Whom a request speaks for that names no account, where nobody asks. */
 export const ACCOUNT_DEFAULT = 'default';

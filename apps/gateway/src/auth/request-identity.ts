@@ -1,6 +1,5 @@
-import { DepthcastError } from '@depthcast/protocol';
+import { DepthcastError, type Query, single } from '@depthcast/protocol';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { type Query, single } from '../transports/query.ts';
 import { type Authenticator, accountFor, type Credentials, type Identity, tokenMissing } from './identity.ts';
 
 export const TICKET_PATH = '/api/stream/ticket';

@@ -1,6 +1,5 @@
-import { ACCOUNT_PATTERN, DepthcastError } from '@depthcast/protocol';
+import { ACCOUNT_PATTERN, DepthcastError, quote } from '@depthcast/protocol';
 import { errors, type JWTPayload, type JWTVerifyGetKey, type JWTVerifyOptions, jwtVerify } from 'jose';
-import { quote } from '../transports/query.ts';
 import type { AuthSettings } from './auth-settings.ts';
 import type { Credential } from './identity.ts';
 import { signingKeys } from './signing-keys.ts';

@@ -1,6 +1,5 @@
 import type { StoredAccounts } from '@depthcast/log';
-import { DepthcastError } from '@depthcast/protocol';
-import { quote } from '../transports/query.ts';
+import { DepthcastError, quote } from '@depthcast/protocol';
 import type { MarketState } from '../views/market-state.ts';
 import type { OrdersWanted } from './account-replica.ts';
 import type { AccountTable } from './account-table.ts';

@@ -29,6 +29,12 @@ interface Waiting {
 /** Requests that wait for the engine's answer, by account and client order id. How many, their caller decides. */
 export class AckWaiters {
   readonly #waiting = new Map<string, Set<Waiting>>();
+  readonly #onWait: () => void;
+
+  /** @param onWait somebody waits. */
+  constructor(onWait: () => void = () => {}) {
+    this.#onWait = onWait;
+  }
 
   /** Names that are waited for. */
   get size(): number {
@@ -54,6 +60,7 @@ export class AckWaiters {
     const timer = setTimeout(() => waiting.settle(undefined), waitMs);
     const set = this.#waiting.get(key) ?? new Set();
     this.#waiting.set(key, set.add(waiting));
+    this.#onWait();
     return { ack, close: () => waiting.settle(undefined) };
   }
 

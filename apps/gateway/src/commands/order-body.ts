@@ -1,6 +1,5 @@
-import { DepthcastError } from '@depthcast/protocol';
+import { DepthcastError, quote } from '@depthcast/protocol';
 import type { FastifyRequest } from 'fastify';
-import { quote } from '../transports/query.ts';
 
 /** An order has a few hundred. */
 export const BODY_BYTES_MAX = 16 << 10;

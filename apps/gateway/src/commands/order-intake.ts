@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { InboxProducer } from '@depthcast/log';
-import { DepthcastError, type ErrorCode, type UnstampedInput } from '@depthcast/protocol';
-import { quote } from '../transports/query.ts';
+import { DepthcastError, type ErrorCode, quote, type UnstampedInput } from '@depthcast/protocol';
 import type { MarketState } from '../views/market-state.ts';
 import type { AccountTable } from './account-table.ts';
 import type { Ack, AckOf, AckWaiter, AckWaiters } from './ack-waiters.ts';
@@ -87,6 +86,12 @@ export class OrderIntake {
   /** Requests under way. */
   get pending(): number {
     return this.#pending;
+  }
+
+  /** Whether the account has such an order, or had it not long ago. */
+  knows(account: string, id: string): boolean {
+    const { accounts, eventUs } = this.#options;
+    return accounts.account(account)?.holder(id, eventUs() / 1_000) !== undefined;
   }
 
   /**

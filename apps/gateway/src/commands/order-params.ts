@@ -1,5 +1,5 @@
-import { normalizeSymbol } from '@depthcast/protocol';
-import { invalid, oneOf, type Query, single } from '../transports/query.ts';
+import { invalid, normalizeSymbol, type Query, single } from '@depthcast/protocol';
+import { oneOf } from '../transports/query.ts';
 import type { OrdersWanted } from './account-replica.ts';
 
 export const WAIT_MS_MAX = 30_000;
@@ -24,12 +24,17 @@ export function waitMsOf(query: Query): number {
 
 /** Which orders to list. @throws DepthcastError `PARAMETER_INVALID` */
 export function ordersWanted(query: Query): OrdersWanted {
-  const symbol = single(query, 'symbol');
   return {
     status: oneOf(query, 'status', ['open', 'all'], 'open'),
-    symbol: symbol === undefined ? undefined : normalizeSymbol(symbol),
+    symbol: symbolOf(query),
     limit: integer(query, 'limit', ORDERS_LIMIT_MAX, ORDERS_LIMIT_DEFAULT),
   };
+}
+
+/** @throws DepthcastError `PARAMETER_INVALID` */
+export function symbolOf(query: Query): string | undefined {
+  const symbol = single(query, 'symbol');
+  return symbol === undefined ? undefined : normalizeSymbol(symbol);
 }
 
 function integer(query: Query, name: string, max: number, otherwise: number): number {

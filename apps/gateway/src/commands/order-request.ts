@@ -5,11 +5,11 @@ import {
   ORDER_ID_PATTERN,
   type OrderSide,
   orderSides,
+  quote,
   SYMBOL_PATTERN,
   type TimeInForce,
   timesInForce,
 } from '@depthcast/protocol';
-import { quote } from '../transports/query.ts';
 import { rawMembers } from './raw-json.ts';
 
 /** An order as a client asks for it, its numbers as the text they came in. */

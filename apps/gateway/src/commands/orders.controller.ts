@@ -1,14 +1,18 @@
+import { traced } from '@depthcast/ops';
+import type { Query } from '@depthcast/protocol';
 import { Controller, Delete, Get, Inject, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { accountOf } from '../auth/request-identity.ts';
 import type { GatewayConfig } from '../config.ts';
+import { Partitions } from '../partitions/partitions.ts';
 import { checkOrigin } from '../transports/cors.ts';
 import { CONFIG } from '../transports/info.controller.ts';
-import { type Query, refuseArrayForms } from '../transports/query.ts';
-import { AccountDesk } from './account-desk.ts';
+import { refuseArrayForms } from '../transports/query.ts';
+import { AccountDesks } from './account-desks.ts';
 import { bodyOf } from './order-body.ts';
-import { type Answer, OrderIntake, type Patience } from './order-intake.ts';
-import { ORDER_PARAMETERS, ordersWanted, waitMsOf, wantsAck } from './order-params.ts';
+import { OrderDesk } from './order-desk.ts';
+import type { Answer, Patience } from './order-intake.ts';
+import { ORDER_PARAMETERS, ordersWanted, symbolOf, waitMsOf, wantsAck } from './order-params.ts';
 
 /**
  * Orders, cancels, and what has become of them. Answers are made of the events' own text and sent as they are: no
@@ -16,55 +20,82 @@ import { ORDER_PARAMETERS, ordersWanted, waitMsOf, wantsAck } from './order-para
  */
 @Controller('api')
 export class OrdersController {
-  readonly #intake: OrderIntake;
-  readonly #accounts: AccountDesk;
-
+  readonly #orders: OrderDesk;
+  readonly #accounts: AccountDesks;
   readonly #origins: readonly string[];
 
-  constructor(intake: OrderIntake, accounts: AccountDesk, @Inject(CONFIG) config: GatewayConfig) {
-    this.#intake = intake;
+  constructor(
+    orders: OrderDesk,
+    accounts: AccountDesks,
+    private readonly partitions: Partitions,
+    @Inject(CONFIG) config: GatewayConfig,
+  ) {
+    this.#orders = orders;
     this.#accounts = accounts;
     this.#origins = config.CORS_ORIGIN;
   }
 
   @Post('orders')
-  async place(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+  place(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     checkOrigin(this.#origins, request.headers);
     const { account, query } = askedBy(request);
     const waitMs = waitMsOf(query);
     const patience = wantsAck(query) ? patienceOf(reply, waitMs) : undefined;
-    answer(reply, await this.#intake.place(account, bodyOf(request), patience));
+    return this.#answer(reply, () =>
+      traced(request, 'place order', () => this.#orders.place(account, bodyOf(request), patience)),
+    );
   }
 
   @Delete('orders/:client_order_id')
-  async cancel(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+  cancel(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     checkOrigin(this.#origins, request.headers);
     const { account, query } = askedBy(request);
     const patience = patienceOf(reply, waitMsOf(query));
-    answer(reply, await this.#intake.cancel(account, idOf(request), patience));
+    return this.#answer(reply, () =>
+      traced(request, 'cancel order', () => this.#orders.cancel(account, idOf(request), patience)),
+    );
   }
 
   @Get('orders')
-  orders(@Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
+  orders(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const { account, query } = askedBy(request);
-    const payloads = this.#accounts.orders(account, ordersWanted(query));
-    answer(reply, { status: 200, body: `{"orders":[${payloads.join(',')}]}` });
+    return this.#answer(reply, () => {
+      const payloads = this.#accounts.orders(account, ordersWanted(query));
+      return { status: 200, body: `{"orders":[${payloads.join(',')}]}` };
+    });
   }
 
   @Get('orders/:client_order_id')
-  order(@Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
-    answer(reply, { status: 200, body: this.#accounts.order(askedBy(request).account, idOf(request)) });
+  order(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const { account } = askedBy(request);
+    return this.#answer(reply, () => ({ status: 200, body: this.#accounts.order(account, idOf(request)) }));
   }
 
   @Get('account')
-  async account(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    answer(reply, { status: 200, body: await this.#accounts.balances(askedBy(request).account) });
+  account(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const { account, query } = askedBy(request);
+    const symbol = symbolOf(query);
+    return this.#answer(reply, async () => ({ status: 200, body: await this.#accounts.balances(account, symbol) }));
   }
 
   @Get('positions')
-  positions(@Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
-    const payloads = this.#accounts.positions(askedBy(request).account);
-    answer(reply, { status: 200, body: `{"positions":[${payloads.join(',')}]}` });
+  positions(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const { account } = askedBy(request);
+    return this.#answer(reply, () => {
+      const payloads = this.#accounts.positions(account);
+      return { status: 200, body: `{"positions":[${payloads.join(',')}]}` };
+    });
+  }
+
+  /** What is known of an account is known where its partitions are followed. */
+  async #answer(reply: FastifyReply, work: () => Answer | Promise<Answer>): Promise<void> {
+    const release = await this.partitions.use(undefined);
+    try {
+      const { status, body } = await work();
+      void reply.status(status).headers(HEADERS).send(body);
+    } finally {
+      release();
+    }
   }
 }
 
@@ -85,10 +116,6 @@ function patienceOf(reply: FastifyReply, waitMs: number): Patience {
   if (reply.raw.destroyed) leaving.abort();
   reply.raw.once('close', () => leaving.abort());
   return { waitMs, signal: leaving.signal };
-}
-
-function answer(reply: FastifyReply, { status, body }: Pick<Answer, 'body'> & { status: number }): void {
-  void reply.status(status).headers(HEADERS).send(body);
 }
 
 /** What is true of an account now is not true of it later. */

@@ -1,5 +1,4 @@
-import { DepthcastError } from '@depthcast/protocol';
-import { quote } from '../transports/query.ts';
+import { DepthcastError, quote } from '@depthcast/protocol';
 
 const SYMBOLS_SHOWN_MAX = 20;
 

@@ -1,6 +1,5 @@
 import type { SymbolDefinition } from '@depthcast/book';
-import { DepthcastError, Scale } from '@depthcast/protocol';
-import { quote } from '../transports/query.ts';
+import { DepthcastError, quote, Scale } from '@depthcast/protocol';
 import type { OrderRequest } from './order-request.ts';
 
 /** Places of the integers that texts are compared as; a price or size that a scale takes has at most 15. */

@@ -3,6 +3,7 @@ import { ACCOUNT_DEFAULT } from '../auth/identity.ts';
 import { ORDERS_LIMIT_DEFAULT, ORDERS_LIMIT_MAX, WAIT_MS_DEFAULT, WAIT_MS_MAX } from '../commands/order-params.ts';
 import { REPLAY_DOCUMENT, SPEED_MAX } from '../replay/replay-params.ts';
 import { SEED_TYPES, SUBSCRIBABLE_TYPES } from '../transports/event-types.ts';
+import { MAX_RATE_MAX, MAX_RATE_MIN } from '../transports/max-rate.ts';
 import { INTERVAL_MS_MAX, INTERVAL_MS_MIN } from '../transports/stream-params.ts';
 import { type Json, oneOf, text, whole } from './schemas.ts';
 
@@ -26,6 +27,10 @@ const symbols: Parameter = { schema: text(), description: 'symbols of GET /symbo
 const symbol: Parameter = { schema: text(), description: 'one of /api/history/symbols' };
 const shared = {
   last_id: { schema: text(), description: LAST_ID },
+  max_rate: {
+    schema: whole(MAX_RATE_MIN, MAX_RATE_MAX),
+    description: 'messages a second at most: more wait in the log, and of views the newest comes',
+  },
   ticket: { schema: text(), description: 'of POST /api/stream/ticket, where no header can be sent; good once' },
   from: { schema: text(), description: REPLAY_DOCUMENT.from },
   speed: {

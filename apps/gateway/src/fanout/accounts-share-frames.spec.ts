@@ -78,7 +78,7 @@ describe('sessions that differ in their accounts alone', () => {
         await stage.settled();
         for (const { filter, sink } of sessions) {
           const prev = wanted.chain ? { cursor: { epoch: EPOCH, offset: 0 }, ordinal: 0 } : undefined;
-          const alone = new Encoder().encode(stage.window, first, stage.window.end, filter, wanted, prev);
+          const alone = new Encoder().encode(stage.window, first, stage.window.end, { filter, format: wanted, prev });
           // Who has caught up is given the head's id besides.
           const events = sink.received
             .toString()

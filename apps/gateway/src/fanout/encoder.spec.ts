@@ -38,7 +38,7 @@ describe('the encoder', () => {
       { topic: 'market:A', payload: '{"a":1}' },
       { topic: 'clock', payload: '{}' },
     ]);
-    const { bytes, frames } = new Encoder().encode(window, 0, 2, new Filter(topics), plain);
+    const { bytes, frames } = new Encoder().encode(window, 0, 2, { filter: new Filter(topics), format: plain });
     const body = `id: ${EPOCH}-0\nevent: market\ndata: {"a":1}\n\nid: ${EPOCH}-1\nevent: clock\ndata: {}\n\n`;
     expect(bytes?.toString()).toBe(`${body.length.toString(16)}\r\n${body}\r\n`);
     expect(frames).toBe(2);
@@ -67,7 +67,7 @@ describe('the encoder', () => {
         const parts: Buffer[] = [];
         for (let i = 0; i + 1 < points.length; i++) {
           const [from, to] = [points[i] as number, points[i + 1] as number];
-          const encoded = encoder.encode(window, from, to, filter, format, prev);
+          const encoded = encoder.encode(window, from, to, { filter, format, prev });
           if (encoded.bytes) parts.push(encoded.bytes);
           if (encoded.last) prev = { cursor: encoded.last, ordinal: encoded.lastOrdinal };
         }
@@ -81,7 +81,10 @@ describe('the encoder', () => {
 
   it('gives what is no object as it is, and an empty one its cursor', () => {
     const { window, topics } = fill(['{}', '[]', '"}x"', '7'].map((payload) => ({ topic: 'clock', payload })));
-    const { bytes } = new Encoder().encode(window, 0, 4, new Filter(topics), { ...plain, framing: 'packets' });
+    const { bytes } = new Encoder().encode(window, 0, 4, {
+      filter: new Filter(topics),
+      format: { ...plain, framing: 'packets' },
+    });
     expect(packetsIn(bytes as Buffer)).toEqual([
       `42["clock",{"cursor":"${EPOCH}-0"}]`,
       '42["clock",[]]',
@@ -92,12 +95,14 @@ describe('the encoder', () => {
 
   it('gives nothing at all where nothing matches', () => {
     const { window, topics } = fill([{ topic: 'market:A', payload: '{}' }]);
-    expect(new Encoder().encode(window, 0, 1, new Filter(topics, ['trade']), plain).bytes).toBeUndefined();
+    expect(
+      new Encoder().encode(window, 0, 1, { filter: new Filter(topics, ['trade']), format: plain }).bytes,
+    ).toBeUndefined();
   });
 
   it('never lets a line end in a payload or a type break a frame', () => {
     const { window, topics } = fill([{ topic: 'mar\r\nket:A', payload: '{\n"a":\r1}' }]);
-    const { bytes } = new Encoder().encode(window, 0, 1, new Filter(topics), plain);
+    const { bytes } = new Encoder().encode(window, 0, 1, { filter: new Filter(topics), format: plain });
     expect(parseFrames(dechunk(bytes as Buffer))).toEqual([{ id: `${EPOCH}-0`, event: 'mar__ket', data: '{ "a": 1}' }]);
   });
 });

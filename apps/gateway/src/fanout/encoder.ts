@@ -1,6 +1,6 @@
-import { type Cursor, formatIntegerCursor } from '@depthcast/protocol';
+import type { Cursor } from '@depthcast/protocol';
 import type { Filter } from './filter.ts';
-import { type Format, formatId } from './format.ts';
+import { type Format, formatId, formatLink, type Stamp } from './format.ts';
 import { FRAME_HEAD_BYTES_MAX, writeFrameHead } from './packets.ts';
 import type { Segment } from './segment.ts';
 import { PRIVATE_TOPIC_ID } from './topics.ts';
@@ -20,6 +20,16 @@ export interface Encoded {
 export interface ChainLink {
   readonly cursor: Cursor;
   readonly ordinal: number;
+}
+
+/** What a subscription is, and where it stands. */
+export interface Subscribed {
+  readonly filter: Filter;
+  readonly format: Format;
+  /** The event before, where that is to be said. */
+  readonly prev?: ChainLink | undefined;
+  /** On a connection to several partitions. */
+  readonly stamp?: Stamp | undefined;
 }
 
 const NOTHING: Encoded = { bytes: undefined, frames: 0, last: undefined, lastOrdinal: 0 };
@@ -46,22 +56,15 @@ export class Encoder {
    *
    * @param isLent the bytes are good until the next call only, and cost no copy; who keeps them calls {@link forget}.
    */
-  encode(
-    window: Window,
-    from: number,
-    to: number,
-    filter: Filter,
-    format: Format,
-    prev?: ChainLink,
-    isLent = false,
-  ): Encoded {
+  encode(window: Window, from: number, to: number, subscribed: Subscribed, isLent = false): Encoded {
+    const { filter, format, prev, stamp } = subscribed;
     this.#at = CHUNK_HEAD_BYTES;
     const isPacket = format.framing === 'packets';
-    const plain = format.ids === 'cursor' && !format.chain && !isPacket;
+    const plain = format.ids === 'cursor' && !format.chain && !isPacket && !stamp;
     let frames = 0;
     let lastSegment: Segment | undefined;
     let lastOffset = 0;
-    let prevId = prev && format.chain ? formatId(prev.cursor, prev.ordinal, format.ids) : '';
+    let link = prev && format.chain ? formatLink(prev.cursor, prev.ordinal, format.ids, stamp) : '';
     for (let position = from; position < to; ) {
       const segment = window.segmentAt(position);
       const { basePosition } = segment;
@@ -77,9 +80,9 @@ export class Encoder {
         frames += runEnd - i;
         lastSegment = segment;
         lastOffset = segment.baseOffset + runEnd - 1;
-        if (isPacket) prevId = this.#packets(segment, i, runEnd, filter, format, prevId);
+        if (isPacket) link = this.#packets(segment, i, runEnd, subscribed, link);
         else if (plain) this.#copy(segment, segment.frameStarts[i] as number, segment.frameStarts[runEnd] as number);
-        else prevId = this.#rewrite(segment, i, runEnd, format, prevId);
+        else link = this.#rewrite(segment, i, runEnd, subscribed, link);
         i = runEnd;
       }
       position = basePosition + end;
@@ -104,33 +107,34 @@ export class Encoder {
     this.#at += to - from;
   }
 
-  /** Writes other `id:` lines, and `prev:` lines, before the same bodies; returns the last id written. */
-  #rewrite(segment: Segment, from: number, to: number, format: Format, prev: string): string {
-    const prefix = format.ids === 'cursor' ? `${segment.epoch}-` : undefined;
-    let prevId = prev;
+  /** Writes other `id:` lines, and `prev:` lines, before the same bodies; returns the link to the last one written. */
+  #rewrite(segment: Segment, from: number, to: number, { format, stamp }: Subscribed, prev: string): string {
+    const { epoch, ordinal, baseOffset } = segment;
+    let link = prev;
     for (let i = from; i < to; i++) {
-      const offset = segment.baseOffset + i;
-      const id = prefix === undefined ? formatIntegerCursor(segment.ordinal, offset) : prefix + offset;
-      const lines = format.chain && prevId !== '' ? `id: ${id}\nprev: ${prevId}\n` : `id: ${id}\n`;
+      const cursor = { epoch, offset: baseOffset + i };
+      const id = formatId(cursor, ordinal, format.ids, stamp);
+      const lines = format.chain && link !== '' ? `id: ${id}\nprev: ${link}\n` : `id: ${id}\n`;
       this.#reserve(lines.length);
       this.#at += this.#scratch.write(lines, this.#at, 'latin1');
       this.#copy(segment, segment.bodyStarts[i] as number, segment.frameStarts[i + 1] as number);
-      prevId = id;
+      if (format.chain) link = stamp ? formatLink(cursor, ordinal, format.ids, stamp) : id;
     }
-    return prevId;
+    return link;
   }
 
   /**
    * Writes the entries as Socket.IO packets in WebSocket frames, the cursor the last member of the payload, whose bytes
-   * are otherwise passed on as they are; returns the last id written. A second argument would be shorter to write, but
+   * are otherwise passed on as they are; returns the link to the last one. A second argument would be shorter to write, but
    * Python's clients hand it to handlers that take one.
    */
-  #packets(segment: Segment, from: number, to: number, filter: Filter, format: Format, prev: string): string {
-    const prefix = format.ids === 'cursor' ? `${segment.epoch}-` : undefined;
-    let prevId = prev;
+  #packets(segment: Segment, from: number, to: number, subscribed: Subscribed, prev: string): string {
+    const { filter, format, stamp } = subscribed;
+    const { epoch, ordinal, baseOffset } = segment;
+    let link = prev;
     for (let i = from; i < to; i++) {
-      const offset = segment.baseOffset + i;
-      const id = prefix === undefined ? formatIntegerCursor(segment.ordinal, offset) : prefix + offset;
+      const cursor = { epoch, offset: baseOffset + i };
+      const id = formatId(cursor, ordinal, format.ids, stamp);
       const topicId = segment.topics[i] as number;
       const { head, packetHead } = topicId === PRIVATE_TOPIC_ID ? segment.privateAt(i) : filter.topicOf(topicId);
       const { bytes } = segment;
@@ -140,8 +144,8 @@ export class Encoder {
       const isObject = bytes[last] === CLOSING_BRACE;
       const end = isObject ? last : last + 1;
       const comma = bytes[end - 1] === OPENING_BRACE ? '' : ',';
-      const link = format.chain && prevId !== '' ? `,"prev_cursor":"${prevId}"` : '';
-      const tail = isObject ? `${comma}"cursor":"${id}"${link}}]` : ']';
+      const chained = format.chain && link !== '' ? `,"prev_cursor":"${link}"` : '';
+      const tail = isObject ? `${comma}"cursor":"${id}"${chained}}]` : ']';
       const length = packetHead.length + end - start + tail.length;
       this.#reserve(FRAME_HEAD_BYTES_MAX + length);
       const scratch = this.#scratch;
@@ -149,9 +153,9 @@ export class Encoder {
       at += packetHead.copy(scratch, at);
       at += bytes.copy(scratch, at, start, end);
       this.#at = at + scratch.write(tail, at, 'latin1');
-      prevId = id;
+      if (format.chain) link = stamp ? formatLink(cursor, ordinal, format.ids, stamp) : id;
     }
-    return prevId;
+    return link;
   }
 
   #finish(chunked: boolean, isLent: boolean): Buffer {
@@ -181,7 +185,8 @@ export class Encoder {
   }
 }
 
-function wants(filter: Filter, segment: Segment, index: number): boolean {
+/** Whether an entry is of a subscription. */
+export function wants(filter: Filter, segment: Segment, index: number): boolean {
   const topicId = segment.topics[index] as number;
   return topicId === PRIVATE_TOPIC_ID ? filter.owns(segment.privateAt(index)) : filter.matches(topicId);
 }

@@ -1,8 +1,8 @@
 import type { Cursor } from '@depthcast/protocol';
-import { EncodedCache } from './encoded-cache.ts';
+import { CatchUp } from './catch-up.ts';
 import { type ChainLink, type Encoded, Encoder } from './encoder.ts';
 import type { Filter } from './filter.ts';
-import { EMPTY, type Format, formatId, idFrame, onWire } from './format.ts';
+import { type Format, formatId, idFrame, onWire } from './format.ts';
 import { frameKey, Group } from './group.ts';
 import { type LogSession, NOWHERE } from './session.ts';
 import type { Window } from './window.ts';
@@ -11,12 +11,15 @@ export interface FanoutOptions {
   readonly window: Window;
   /** A session's next entry is not in the window: somebody has to find it, then call {@link Fanout.proceed}. */
   readonly onOutside: (session: LogSession) => void;
+  readonly onAdd?: () => void;
   /** A session comes to the head: a last chance to write to it alone. */
   readonly onJoin?: (session: LogSession) => void;
   /** @throws Error when the epoch is not on this timeline. */
   readonly ordinalOf: (epoch: number) => number;
   readonly nowMs: () => number;
   readonly encodedCacheBytesMax?: number;
+  /** What of one connection may wait unsent; a single frame, or a snapshot, that is more goes alone. */
+  readonly sessionBufferBytesMax?: number | undefined;
 }
 
 /** Plain counters: one addition a batch and group, read when somebody asks for metrics. */
@@ -30,12 +33,7 @@ export interface FanoutStats {
   slowWrites: number;
 }
 
-const ENCODED_CACHE_BYTES_MAX = 16 << 20;
-/** What one turn of catching up may write before the tail and the timers get their turn. */
-const CATCH_UP_BYTES_PER_TURN = 4 << 20;
-const CATCH_UP_SEGMENTS_PER_TURN = 256;
-/** What looking at an entry is charged of that budget, wanted or not: a turn that finds nothing must end as well. */
-const CATCH_UP_BYTES_PER_ENTRY = 16;
+export const SESSION_BUFFER_BYTES_MAX = 1 << 20;
 const KEEP_ALIVE = ': keep-alive\n\n';
 
 /**
@@ -54,19 +52,27 @@ export class Fanout {
   };
   readonly #options: FanoutOptions;
   readonly #window: Window;
+  readonly #bufferBytesMax: number;
   readonly #encoder = new Encoder();
-  readonly #cache: EncodedCache;
+  readonly #catchUp: CatchUp;
   readonly #groups = new Map<string, Group>();
   readonly #sessions = new Set<LogSession>();
-  #behind: LogSession[] = [];
-  #turn: NodeJS.Immediate | undefined;
   /** Scratch of publish(): sessions that did not take their write. */
   readonly #slow: LogSession[] = [];
 
   constructor(options: FanoutOptions) {
     this.#options = options;
     this.#window = options.window;
-    this.#cache = new EncodedCache(options.encodedCacheBytesMax ?? ENCODED_CACHE_BYTES_MAX);
+    this.#bufferBytesMax = options.sessionBufferBytesMax ?? SESSION_BUFFER_BYTES_MAX;
+    this.#catchUp = new CatchUp({
+      window: options.window,
+      encoder: this.#encoder,
+      send: (session, encoded) => this.#send(session, encoded),
+      onHead: (session) => this.#join(session),
+      onOutside: options.onOutside,
+      cacheBytesMax: options.encodedCacheBytesMax,
+      bufferBytesMax: this.#bufferBytesMax,
+    });
   }
 
   get sessions(): ReadonlySet<LogSession> {
@@ -81,6 +87,7 @@ export class Fanout {
   add(session: LogSession): void {
     session.lastWriteMs = this.#options.nowMs();
     this.#sessions.add(session);
+    this.#options.onAdd?.();
   }
 
   /** From the newest entry on. The client learns its place at once, so that it can come back before its first event. */
@@ -90,7 +97,7 @@ export class Fanout {
     if (session.cursor) {
       session.prev = this.link(session.cursor);
       // Before its turn comes a batch may, whose first frame has this place for its `prev`.
-      this.writeTo(session, this.#idFrame(session.cursor, session));
+      this.writeId(session);
       session.sent = session.cursor;
     }
     this.proceed(session);
@@ -113,10 +120,11 @@ export class Fanout {
       const key = frameKey(group, owners);
       let encoded = encodings.get(key);
       if (!encoded) {
-        encoded = this.#encoder.encode(window, from, to, group.filter, group.format, group.prev);
+        encoded = this.#encoder.encode(window, from, to, group);
         encodings.set(key, encoded);
       }
       if (!encoded.bytes) continue;
+      if (group.watched > 0) this.#excuse(group, encoded, from);
       this.#count(encoded, group.format, group.sessions.length);
       group.write(encoded.bytes, this.#slow);
       group.sent = encoded.last;
@@ -142,34 +150,61 @@ export class Fanout {
     if (bytes.length > 0) session.sink.write(bytes);
   }
 
+  /** Where it stands. */
+  writeId(session: LogSession): void {
+    if (session.cursor) this.writeTo(session, this.#idFrame(session.cursor, session));
+  }
+
   /** The session goes on from its `position`; {@link NOWHERE} asks `onOutside` for it. */
   proceed(session: LogSession): void {
-    if (session.isClosed) return;
-    if (session.sink.writableLength > 0) this.#drain(session);
-    else this.#queue(session);
+    this.#catchUp.proceed(session);
   }
 
   /**
    * Writes a part of a window, most often another one (a page out of Redis or the journal), to a session; its position
-   * is the caller's business.
+   * is the caller's business. Less than all of it where the connection's buffer or its rate has no room for more.
    *
    * @returns the bytes written.
    */
   sendPage(session: LogSession, page: Window, from: number, to: number): number {
-    const { filter, format, prev, sink } = session;
+    const end = this.#catchUp.partFor(session, page, from, to);
+    if (end === from) return 0;
+    const encoded = this.#catchUp.encode(session, page, from, end);
+    this.#send(session, encoded);
+    session.cursor = page.cursorAt(end - 1);
+    return encoded.bytes?.length ?? 0;
+  }
+
+  /** The same for who is played a page that nobody else wants, and has no rate: all of it. */
+  sendAlone(session: LogSession, page: Window, from: number, to: number): number {
+    const { format, sink } = session;
     // Most of what is sent so is taken at once, and there may be a lot of it: buffers of its own would be garbage.
     const isLent = format.framing !== 'packets' && !sink.keepsBytes;
-    const encoded = this.#encoder.encode(page, from, to, filter, format, prev, isLent);
+    const encoded = this.#encoder.encode(page, from, to, session, isLent);
     this.#send(session, encoded);
     if (isLent && sink.writableLength > 0) this.#encoder.forget();
     session.cursor = page.cursorAt(to - 1);
     return encoded.bytes?.length ?? 0;
   }
 
+  /** Its connection shares its frames with others from now on: to the group of those who do. At the head alone. */
+  regroup(session: LogSession): void {
+    this.#leave(session);
+    this.#catchUpWithId(session);
+    this.#enter(session);
+  }
+
+  /** Its connection does so no longer: it comes back to the head by itself. */
+  withdraw(session: LogSession): void {
+    if (session.state !== 'head') return;
+    this.#leave(session);
+    this.#catchUp.drain(session);
+  }
+
   /** Another filter, which takes nothing that the one before did not: from where the session stands on. */
   narrow(session: LogSession, filter: Filter): void {
     const isHead = session.state === 'head';
-    if (isHead) this.#leave(session);
+    if (isHead) this.#depart(session);
     session.filter = filter;
     if (isHead) this.proceed(session);
   }
@@ -180,10 +215,15 @@ export class Fanout {
    */
   widen(session: LogSession, filter: Filter, added: Filter, position: number): void {
     const { tail, end } = this.#window;
-    this.#leave(session);
-    const missed = this.#encoder.encode(this.#window, position, end, added, session.format);
+    this.#depart(session);
+    const missed = this.#encoder.encode(this.#window, position, end, {
+      filter: added,
+      format: session.format,
+      stamp: session.stamp,
+    });
     if (missed.bytes && tail) {
       this.#count(missed, session.format, 1);
+      session.budget?.spend(missed.frames);
       session.sink.write(missed.bytes);
       // Those ids are older than what the client has been given.
       this.writeTo(session, this.#idFrame(tail, session));
@@ -203,11 +243,11 @@ export class Fanout {
 
   /** The window has been replaced: every session says where it was and is sent to look for its place anew. */
   rebase(): void {
-    this.#cache.clear();
+    this.#catchUp.clear();
     const homeless = [...this.#sessions].filter((session) => session.state !== 'waiting');
     for (const session of homeless) {
       const wasHead = session.state === 'head';
-      if (wasHead) this.#leave(session);
+      if (wasHead) this.#depart(session);
       // Nothing that matches came after the last id it was given, so that is where it stands, on any timeline.
       session.cursor = session.sent ?? session.cursor;
       session.position = NOWHERE;
@@ -233,68 +273,13 @@ export class Fanout {
   }
 
   stop(): void {
-    clearImmediate(this.#turn);
-    this.#turn = undefined;
-    this.#behind = [];
-  }
-
-  #queue(session: LogSession): void {
-    session.state = 'behind';
-    this.#behind.push(session);
-    this.#turn ??= setImmediate(this.#catchUp);
-  }
-
-  /** One turn: each session gets a segment, round robin, until the turn's budget is spent. */
-  readonly #catchUp = (): void => {
-    this.#turn = undefined;
-    let budget = CATCH_UP_BYTES_PER_TURN;
-    const queue = this.#behind;
-    // Who is not done stands in line again, so the line's length is taken once.
-    const stepsMax = queue.length + CATCH_UP_SEGMENTS_PER_TURN;
-    let done = 0;
-    while (done < queue.length && done < stepsMax && budget > 0) {
-      const session = queue[done++] as LogSession;
-      if (session.state !== 'behind') continue;
-      budget -= this.#step(session);
-      if (session.state === 'behind') queue.push(session);
-    }
-    this.#behind = queue.slice(done);
-    if (this.#behind.length > 0) this.#turn ??= setImmediate(this.#catchUp);
-  };
-
-  /** The rest of one segment, or the way home; returns what it costs of the turn's budget. */
-  #step(session: LogSession): number {
-    const window = this.#window;
-    const from = session.position;
-    if (from === NOWHERE || from < window.first) {
-      session.position = NOWHERE;
-      session.state = 'waiting';
-      this.#options.onOutside(session);
-      return 0;
-    }
-    if (from === window.end) {
-      this.#join(session);
-      return 0;
-    }
-    const to = window.segmentAt(from).endPosition;
-    const encoded = this.#encodePart(session, from, to);
-    session.position = to;
-    session.cursor = window.cursorAt(to - 1);
-    this.#send(session, encoded);
-    if (session.sink.writableLength > 0) this.#drain(session);
-    return (encoded.bytes?.length ?? 0) + (to - from) * CATCH_UP_BYTES_PER_ENTRY;
-  }
-
-  #encodePart(session: LogSession, from: number, to: number): Encoded {
-    const window = this.#window;
-    const { filter, format, prev } = session;
-    const key = `${frameKey(session, window.accountsIn(from, to))}|${from}|${to}`;
-    return this.#cache.get(key, () => this.#encoder.encode(window, from, to, filter, format, prev));
+    this.#catchUp.stop();
   }
 
   #send(session: LogSession, encoded: Encoded): void {
     if (!encoded.bytes) return;
     this.#count(encoded, session.format, 1);
+    session.budget?.spend(encoded.frames);
     session.sink.write(encoded.bytes);
     session.prev = this.#prevOf(encoded);
     session.noteSent(encoded.last);
@@ -304,59 +289,85 @@ export class Fanout {
   }
 
   #join(session: LogSession): void {
-    const head = this.#window.tail;
-    session.cursor = head;
-    if (head && !(session.sent?.epoch === head.epoch && session.sent.offset === head.offset)) {
-      // The group's `prev` may be anything up to the head, so the client has to be there too.
-      this.writeTo(session, this.#idFrame(head, session));
-      session.sent = head;
-    }
+    this.#catchUpWithId(session);
+    const head = session.cursor;
     // One that began at the log's beginning and has met nothing of its own so far.
     if (head) session.prev ??= this.link(head);
     this.#options.onJoin?.(session);
+    this.#enter(session);
+    if (session.sink.writableLength > 0) {
+      this.#leave(session);
+      this.#catchUp.drain(session);
+      return;
+    }
+    session.companion?.onHead?.();
+    session.ensemble?.onHead(session);
+  }
+
+  /** The group's `prev` may be anything up to the head, so the client has to be there too. */
+  #catchUpWithId(session: LogSession): void {
+    const head = this.#window.tail;
+    session.cursor = head;
+    if (!head || (session.sent?.epoch === head.epoch && session.sent.offset === head.offset)) return;
+    this.writeId(session);
+    session.sent = head;
+  }
+
+  #enter(session: LogSession): void {
     let group = this.#groups.get(session.key);
     if (!group) {
       group = new Group(session, this.#options.nowMs());
-      this.#groups.set(session.key, group);
+      this.#groups.set(group.key, group);
     }
     group.add(session);
-    if (session.sink.writableLength > 0) {
-      this.#leave(session);
-      this.#drain(session);
-    } else session.companion?.onHead?.();
   }
 
-  #leave(session: LogSession): void {
-    const group = this.#groups.get(session.key) as Group;
+  /** Leaves the head by itself, and the others of its connection with it. */
+  #depart(session: LogSession): void {
+    this.#leave(session);
+    session.state = 'behind';
+    session.ensemble?.onLeft(session);
+  }
+
+  #leave(session: LogSession, position = this.#window.end): void {
+    const group = session.group as Group;
     group.remove(session);
-    session.position = this.#window.end;
-    session.cursor = this.#window.tail;
-    if (group.sessions.length === 0) this.#groups.delete(session.key);
+    session.position = position;
+    session.cursor = this.#window.cursorBefore(position);
+    if (group.sessions.length === 0) this.#groups.delete(group.key);
+  }
+
+  /** Whose socket has no room for what comes, or whose rate does not allow it, leaves before it. */
+  #excuse(group: Group, { bytes, frames }: Encoded, from: number): void {
+    const { length } = bytes as Buffer;
+    const { sessions } = group;
+    // Backwards: whoever is moved into a place has been looked at.
+    for (let i = sessions.length - 1; i >= 0; i--) {
+      const session = sessions[i] as LogSession;
+      const waiting = session.sink.writableLength;
+      const isCrowded = waiting + length > this.#bufferBytesMax && (waiting > 0 || frames > 1);
+      if (!isCrowded && (session.budget?.take(frames) ?? true)) continue;
+      this.#leave(session, from);
+      if (isCrowded) this.#catchUp.drain(session);
+      else this.#catchUp.hold(session);
+      session.ensemble?.onLeft(session);
+    }
   }
 
   #dismissSlow(group: Group): void {
     if (this.#slow.length === 0) return;
     this.stats.slowWrites += this.#slow.length;
     for (const session of this.#slow) {
-      if (session.state !== 'head' || this.#groups.get(session.key) !== group) continue;
+      if (session.group !== group) continue;
       this.#leave(session);
-      this.#drain(session);
+      this.#catchUp.drain(session);
+      session.ensemble?.onLeft(session);
     }
     this.#slow.length = 0;
   }
 
-  /** An empty write is done when everything before it is: the one signal that does not depend on water marks. */
-  #drain(session: LogSession): void {
-    session.state = 'draining';
-    // Whatever waits by then is a view's frame on the same socket; to wait for it too could be for ever.
-    session.onDrained ??= (error) => {
-      if (!error && session.state === 'draining') this.#queue(session);
-    };
-    session.sink.write(EMPTY, session.onDrained);
-  }
-
   #idFrame(cursor: Cursor, of: LogSession | Group): string {
-    return idFrame(formatId(cursor, this.#options.ordinalOf(cursor.epoch), of.format.ids));
+    return idFrame(formatId(cursor, this.#options.ordinalOf(cursor.epoch), of.format.ids, of.stamp));
   }
 
   #prevOf(encoded: Encoded) {

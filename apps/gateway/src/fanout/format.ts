@@ -1,4 +1,4 @@
-import { type Cursor, formatCursor, formatIntegerCursor } from '@depthcast/protocol';
+import { type Cursor, formatCursor, formatIntegerCursor, formatShortCursor } from '@depthcast/protocol';
 import { packetsOf } from './packets.ts';
 
 /**
@@ -22,8 +22,24 @@ export function formatKey(format: Format): string {
   return `${format.ids}${format.chain ? '+chain' : ''}+${format.framing}`;
 }
 
-export function formatId(cursor: Cursor, ordinal: number, ids: Format['ids']): string {
+/**
+ * What stands around one partition's own cursor in the ids of a connection to several: what it has received of the
+ * others.
+ */
+export interface Stamp {
+  readonly partition: number;
+  readonly before: string;
+  readonly after: string;
+}
+
+export function formatId(cursor: Cursor, ordinal: number, ids: Format['ids'], stamp?: Stamp): string {
+  if (stamp) return stamp.before + formatShortCursor(cursor) + stamp.after;
   return ids === 'int' ? formatIntegerCursor(ordinal, cursor.offset) : formatCursor(cursor);
+}
+
+/** How a chain names the event before: of several partitions, which one it is of, and its place there alone. */
+export function formatLink(cursor: Cursor, ordinal: number, ids: Format['ids'], stamp?: Stamp): string {
+  return stamp ? `${stamp.partition}:${formatShortCursor(cursor)}` : formatId(cursor, ordinal, ids);
 }
 
 /** The end of a chunked response. */

@@ -1,7 +1,7 @@
 import type { Cursor } from '@depthcast/protocol';
 import type { ChainLink } from './encoder.ts';
 import type { Filter } from './filter.ts';
-import { type Format, formatId } from './format.ts';
+import { type Format, formatLink, type Stamp } from './format.ts';
 import { type LogSession, NOWHERE } from './session.ts';
 
 /** The sessions of one filter and format that are at the head of the log: one buffer serves them all. */
@@ -19,6 +19,8 @@ export class Group {
    */
   prev: ChainLink | undefined;
   lastWriteMs: number;
+  /** Of its sessions, those that have to be looked at before each write. */
+  watched = 0;
 
   constructor(first: LogSession, nowMs: number) {
     this.key = first.key;
@@ -29,9 +31,17 @@ export class Group {
     this.lastWriteMs = nowMs;
   }
 
+  /** What stands around the cursor in its members' ids: of all that share it the same. */
+  get stamp(): Stamp | undefined {
+    return this.sessions[0]?.stamp;
+  }
+
   add(session: LogSession): void {
+    session.group = this;
     session.index = this.sessions.length;
     session.state = 'head';
+    session.lagBefore = 0;
+    if (session.isWatched) this.watched++;
     this.sessions.push(session);
   }
 
@@ -42,6 +52,8 @@ export class Group {
       this.sessions[session.index] = last;
       last.index = session.index;
     }
+    if (session.isWatched) this.watched--;
+    session.group = undefined;
     session.index = NOWHERE;
     session.prev = this.prev;
     session.noteSent(this.sent);
@@ -63,11 +75,11 @@ export class Group {
 }
 
 /** What the frames of a range are made of besides the range. @param owners of whom something private is in it. */
-export function frameKey(
-  { filter, format, key, publicKey, prev }: Group | LogSession,
-  owners: ReadonlySet<string>,
-): string {
+export function frameKey(of: Group | LogSession, owners: ReadonlySet<string>): string {
+  const { filter, format, prev, stamp } = of;
   const isOwn = filter.account !== undefined && owners.has(filter.account);
-  const wanted = isOwn ? key : publicKey;
-  return format.chain && prev ? `${wanted}|${formatId(prev.cursor, prev.ordinal, 'cursor')}` : wanted;
+  let key = isOwn ? of.key : of.publicKey;
+  if (stamp) key += `|${stamp.before}+${stamp.after}`;
+  if (format.chain && prev) key += `|${formatLink(prev.cursor, prev.ordinal, 'cursor')}`;
+  return key;
 }

@@ -106,11 +106,11 @@ describe('topics of any number of accounts', () => {
     const wanted = [1, 999, 70_001, 119_999];
     for (const n of wanted) {
       const own = new Filter(table, ['fill'], undefined, { account: `user-${n}` });
-      const { bytes, frames } = new Encoder().encode(window, 0, window.end, own, PLAIN);
+      const { bytes, frames } = new Encoder().encode(window, 0, window.end, { filter: own, format: PLAIN });
       expect([frames, bytes?.toString()]).toEqual([1, `id: 1-${n}\nevent: fill\ndata: {"n":${n}}\n\n`]);
     }
     const all = new Filter(table, undefined, undefined, { account: 'user-7' });
-    expect(new Encoder().encode(window, 0, window.end, all, PLAIN).frames).toBe(121);
-    expect(new Encoder().encode(window, 0, window.end, new Filter(table), PLAIN).frames).toBe(120);
+    expect(new Encoder().encode(window, 0, window.end, { filter: all, format: PLAIN }).frames).toBe(121);
+    expect(new Encoder().encode(window, 0, window.end, { filter: new Filter(table), format: PLAIN }).frames).toBe(120);
   });
 });

@@ -1,7 +1,9 @@
-import { type Cursor, compareCursors } from '@depthcast/protocol';
+import { type Cursor, compareCursors, type ResetReason } from '@depthcast/protocol';
 import type { ChainLink } from './encoder.ts';
 import type { Filter } from './filter.ts';
-import { type Format, formatKey } from './format.ts';
+import { type Format, formatKey, type Stamp } from './format.ts';
+import type { Group } from './group.ts';
+import type { RateBudget } from './rates.ts';
 
 /** What a session writes to. A `net.Socket` is one. */
 export interface Sink {
@@ -18,9 +20,10 @@ export interface Sink {
  * - `waiting`: somebody else is finding out where it goes on (Redis, another gateway's lead);
  * - `head`: in its group, gets each batch as it comes;
  * - `behind`: catching up from the window;
- * - `draining`: its socket has not taken the last write; nothing more is written until it has.
+ * - `draining`: its socket has not taken the last write; nothing more is written until it has;
+ * - `held`: it has been sent as much as its rate allows.
  */
-export type SessionState = 'waiting' | 'head' | 'behind' | 'draining' | 'closed';
+export type SessionState = 'waiting' | 'head' | 'behind' | 'draining' | 'held' | 'closed';
 
 /** What else is on a session's connection. */
 export interface Companion {
@@ -28,6 +31,21 @@ export interface Companion {
   onReset(): void;
   /** The session has come to the head of the log, within the turn of others: whatever is to be done comes later. */
   onHead?(): void;
+}
+
+/** The sessions of a connection to several partitions, one in each, as each of them sees it. */
+export interface Ensemble {
+  /** All of them are at the head, and so share their frames with others like them. */
+  readonly isAligned: boolean;
+  /** What else they share their frames with: nobody. */
+  readonly key: string;
+  stampOf(session: LogSession): Stamp;
+  /** It has come to the head; not within a group's own write. */
+  onHead(session: LogSession): void;
+  /** It has left the head. */
+  onLeft(session: LogSession): void;
+  /** One of them cannot be told what follows its cursor: all begin anew. Never rejects. */
+  reset(reason: ResetReason): Promise<void>;
 }
 
 /** Where a session that is not at the head goes on, when it is not in the window. */
@@ -41,8 +59,7 @@ export class LogSession {
   readonly sink: Sink;
   readonly format: Format;
   readonly companion: Companion | undefined;
-  /** Sessions of one key share groups and frames. */
-  key = '';
+  #key = '';
   /** Those of one public key share frames where there is nothing private of either. */
   publicKey = '';
   state: SessionState = 'waiting';
@@ -53,8 +70,17 @@ export class LogSession {
   /** The last id written to the client: what it would come back with. */
   sent: Cursor | undefined;
   prev: ChainLink | undefined;
-  /** Its place in its group's list. */
+  /** Its group, while it is at the head, and its place in that one's list. */
+  group: Group | undefined;
   index = NOWHERE;
+  /** Whose log it is of. */
+  partition = 0;
+  /** Where its connection is to several partitions. */
+  ensemble: Ensemble | undefined;
+  /** Where its connection has a rate. */
+  budget: RateBudget | undefined;
+  /** How far behind it was when it began, or when nobody but itself last held it up: what it may fall back from. */
+  lagBefore: number | undefined;
   lastWriteMs = 0;
   /** It has been told that what it watches is stale. `undefined`: told what may not hold any more. */
   toldStale: boolean | undefined = false;
@@ -77,8 +103,24 @@ export class LogSession {
   /** Not while it is in a group. */
   set filter(filter: Filter) {
     this.#filter = filter;
-    this.key = `${filter.key}|${formatKey(this.format)}`;
+    this.#key = `${filter.key}|${formatKey(this.format)}`;
     this.publicKey = `${filter.publicKey}|${formatKey(this.format)}`;
+  }
+
+  /** Sessions of one key share groups and frames. */
+  get key(): string {
+    const { ensemble } = this;
+    return ensemble && !ensemble.isAligned ? `${this.#key}|${ensemble.key}` : this.#key;
+  }
+
+  /** What stands around its cursor in the ids that its client is given; nothing where there is one partition. */
+  get stamp(): Stamp | undefined {
+    return this.ensemble?.stampOf(this);
+  }
+
+  /** It has to be looked at before each write: others write to its socket, or it has a rate. */
+  get isWatched(): boolean {
+    return this.budget !== undefined || this.companion !== undefined || this.ensemble !== undefined;
   }
 
   get isClosed(): boolean {

@@ -15,11 +15,15 @@ const SEGMENT_ENTRIES_MAX = 2_048;
 /** The index arrays of a segment: three 32-bit numbers an entry, and the topic of a private one. */
 const ENTRY_INDEX_BYTES = 20;
 
+let windows = 0;
+
 /**
  * The recent end of the log, encoded: a bounded ring of segments. Entries are counted by `position`, 0, 1, 2 … since
  * the start, through all epochs; a position is this process's own word and never leaves it.
  */
 export class Window {
+  /** No other window of this process has it. */
+  readonly id = ++windows;
   readonly #limits: WindowLimits;
   #segments: Segment[] = [];
   #bytes = 0;
@@ -123,6 +127,23 @@ export class Window {
   cursorAt(position: number): Cursor {
     const segment = this.segmentAt(position);
     return { epoch: segment.epoch, offset: segment.baseOffset + position - segment.basePosition };
+  }
+
+  /** What the frames at the positions `from` to `to - 1` take, as they stand here. */
+  bytesIn(from: number, to: number): number {
+    let bytes = 0;
+    for (let position = from; position < to; ) {
+      const { basePosition, count, frameStarts } = this.segmentAt(position);
+      const end = Math.min(count, to - basePosition);
+      bytes += (frameStarts[end] as number) - (frameStarts[position - basePosition] as number);
+      position = basePosition + end;
+    }
+    return bytes;
+  }
+
+  /** The cursor of the entry before a position, be it held still or not; `undefined` where the log begins. */
+  cursorBefore(position: number): Cursor | undefined {
+    return position > this.#first ? this.cursorAt(position - 1) : this.#start;
   }
 
   /** The position that follows a cursor; `undefined` when that entry, or what follows it, is not held here. */

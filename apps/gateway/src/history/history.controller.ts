@@ -1,10 +1,9 @@
-import { DepthcastError } from '@depthcast/protocol';
+import { DepthcastError, type Query } from '@depthcast/protocol';
 import { Controller, Get, Inject, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ownQuery } from '../auth/request-identity.ts';
 import type { GatewayConfig } from '../config.ts';
 import { CONFIG } from '../transports/info.controller.ts';
-import type { Query } from '../transports/query.ts';
 import { EVENTS, EXPORT, HISTORY_ENDPOINTS } from './endpoints.ts';
 import { answerFromJournal } from './history-proxy.ts';
 

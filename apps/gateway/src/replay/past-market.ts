@@ -1,4 +1,5 @@
 import type { LogEntry, StoredBook } from '@depthcast/log';
+import type { Cursor } from '@depthcast/protocol';
 import type { Segment } from '../fanout/segment.ts';
 import { PRIVATE_TOPIC_ID, type Topic, type TopicTable } from '../fanout/topics.ts';
 import type { Window } from '../fanout/window.ts';
@@ -11,6 +12,8 @@ export interface PastMarketOptions {
   readonly books: readonly StoredBook[];
   /** `undefined`: every symbol that comes. */
   readonly symbols: ReadonlySet<string> | undefined;
+  /** The id of a frame that shows a book as of a cursor. */
+  readonly idOf: (cursor: Cursor) => string;
   readonly nowMs: () => number;
   readonly onMismatch: (symbol: string, reason: string) => void;
 }
@@ -22,7 +25,7 @@ export class PastMarket {
   readonly #topics: TopicTable;
   readonly #symbols: ReadonlySet<string> | undefined;
 
-  constructor({ topics, books, symbols, nowMs, onMismatch }: PastMarketOptions) {
+  constructor({ topics, books, symbols, idOf, nowMs, onMismatch }: PastMarketOptions) {
     this.#topics = topics;
     this.#symbols = symbols;
     this.state = new MarketState({
@@ -34,6 +37,7 @@ export class PastMarket {
     this.hub = new ViewHub(
       {
         book: (symbol) => state.book(symbol),
+        idOf,
         isStale: false,
         get clockUs() {
           return state.clockUs;

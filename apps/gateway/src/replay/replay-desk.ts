@@ -1,17 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LogGapError, type StoredBook } from '@depthcast/log';
-import { type Cursor, compareCursors, DepthcastError, formatCursor } from '@depthcast/protocol';
+import { type Cursor, compareCursors, DepthcastError, formatCursor, invalid, type Query } from '@depthcast/protocol';
 import type { Framing } from '../fanout/format.ts';
 import type { Sink } from '../fanout/session.ts';
 import type { Gateway } from '../gateway.ts';
+import type { Partitions } from '../partitions/partitions.ts';
 import type { Journal } from '../resume/journal.ts';
 import type { ResumeRequest } from '../resume/locator.ts';
-import { invalid, type Query } from '../transports/query.ts';
 import { inFuture, parseReplay } from './replay-params.ts';
 import { type ReplayPlan, ReplaySession, type ReplayWanted } from './replay-session.ts';
 
 export interface ReplayDeskOptions {
-  readonly gateway: Gateway;
+  readonly partitions: Partitions;
   readonly replaysMax: number;
   readonly onWarn: (message: string, error: Error) => void;
 }
@@ -33,26 +33,29 @@ export class ReplayDesk {
    * What a request that names a moment of the past gets; `undefined` for one that does not, and for one that comes back
    * with the id that it was at: it goes on from there as any other does.
    *
-   * @param symbols whose books it needs.
+   * @param symbols that it concerns, all of one partition; `undefined`: every one.
+   * @param watched whose books it needs.
    * @throws DepthcastError `PARAMETER_INVALID`, `HISTORY_MISSING`, `HISTORY_UNAVAILABLE`, `OVERLOADED`
    */
   async plan(
     query: Query,
     resume: ResumeRequest | undefined,
-    symbols: readonly string[],
+    symbols: readonly string[] | undefined,
+    watched: readonly string[],
   ): Promise<ReplayPlan | undefined> {
-    const { gateway, replaysMax } = this.#options;
-    const request = parseReplay(query, gateway.clock.nowUs / US_PER_MS);
+    const { partitions, replaysMax } = this.#options;
+    const request = parseReplay(query, clockMs(partitions.all[0]));
     if (!request || resume) return undefined;
+    const gateway = this.#gatewayOf(symbols);
     const { journal } = gateway;
     if (!journal) throw new DepthcastError('HISTORY_UNAVAILABLE', 'JOURNAL_HTTP_URL names no journal here');
     if (this.running >= replaysMax) throw this.overloaded;
     const { from, text, speed } = request;
     const isTime = typeof from === 'number';
     const after = isTime ? await journal.source.cursorAt(from) : from;
-    await this.#check(after, text);
-    const books = symbols.length > 0 ? await this.#books(journal, after, symbols) : [];
-    return { text, after, startUs: isTime ? from * US_PER_MS : undefined, speed, books };
+    await this.#check(gateway, after, text);
+    const books = watched.length > 0 ? await this.#books(journal, after, watched) : [];
+    return { gateway, text, after, startUs: isTime ? from * US_PER_MS : undefined, speed, books };
   }
 
   /** What is said to one too many. */
@@ -65,20 +68,39 @@ export class ReplayDesk {
    * since it was planned.
    */
   open(sink: Sink, framing: Framing, plan: ReplayPlan, wanted: ReplayWanted): ReplaySession | undefined {
-    const { gateway, onWarn, replaysMax } = this.#options;
+    const { partitions, onWarn, replaysMax } = this.#options;
     if (this.running >= replaysMax) return undefined;
     this.running++;
     const onEnd = () => {
       this.running--;
     };
-    return new ReplaySession({ gateway, sink, framing, plan, wanted, nowMs: () => performance.now(), onWarn, onEnd });
+    return new ReplaySession({
+      partitions,
+      sink,
+      framing,
+      plan,
+      wanted,
+      nowMs: () => performance.now(),
+      onWarn,
+      onEnd,
+    });
+  }
+
+  /** Time goes on in each partition by itself: what is played is of one of them. */
+  #gatewayOf(symbols: readonly string[] | undefined): Gateway {
+    const { partitions } = this.#options;
+    const indexes = partitions.indexesOf(symbols);
+    const [index] = indexes;
+    if (index !== undefined && indexes.length === 1) return partitions.all[index] as Gateway;
+    const got = symbols ? symbols.join(',') : 'all';
+    throw invalid('symbols', got, `symbols of one of the ${partitions.count} partitions, where \`from\` is given`);
   }
 
   /** Whether what follows can be had; it is asked for anyway, and kept until it is played. */
-  async #check(cursor: Cursor, text: string): Promise<void> {
-    const { clock, past, locator, window } = this.#options.gateway;
+  async #check(gateway: Gateway, cursor: Cursor, text: string): Promise<void> {
+    const { past, locator, window } = gateway;
     const located = await locator.locateCursor(cursor);
-    if (located.kind === 'lost' && located.reason === 'ahead') throw inFuture(text, clock.nowUs / US_PER_MS);
+    if (located.kind === 'lost' && located.reason === 'ahead') throw inFuture(text, clockMs(gateway));
     if (located.kind === 'lost') throw invalid('from', text, 'a cursor of this log');
     if (located.kind !== 'held') throw missing(cursor);
     if (window.positionAfter(cursor) !== undefined) return;
@@ -103,6 +125,10 @@ export class ReplayDesk {
 /** As a `connection_info` tells it. */
 export function describeReplay({ text, after, speed }: ReplayPlan) {
   return { from: text, speed: Number.isFinite(speed) ? speed : 'max', position: formatCursor(after) };
+}
+
+function clockMs(gateway: Gateway | undefined): number {
+  return (gateway?.clock.nowUs ?? 0) / US_PER_MS;
 }
 
 function missing(cursor: Cursor): DepthcastError {

@@ -1,5 +1,5 @@
-import { type Cursor, tryParseCursor } from '@depthcast/protocol';
-import { invalid, type Query, refuseArrayForms, single } from '../transports/query.ts';
+import { type Cursor, invalid, type Query, single, tryParseCursor } from '@depthcast/protocol';
+import { refuseArrayForms } from '../transports/query.ts';
 
 /** Where a stream of the past begins, and how fast it goes. */
 export interface ReplayRequest {

@@ -1,10 +1,12 @@
 import type { StoredBook } from '@depthcast/log';
 import { type Cursor, formatCursor, type StreamDefaults, type ViewStream } from '@depthcast/protocol';
-import { Filter } from '../fanout/filter.ts';
+import type { Filter } from '../fanout/filter.ts';
 import { controlFrame, EMPTY, type Format, type Framing, formatId, idFrame, onWire } from '../fanout/format.ts';
-import { LogSession, NOWHERE, type Sink } from '../fanout/session.ts';
+import { type LogSession, NOWHERE, type Sink } from '../fanout/session.ts';
 import type { Window } from '../fanout/window.ts';
 import type { Gateway } from '../gateway.ts';
+import { Bundle } from '../partitions/bundle.ts';
+import type { Partitions } from '../partitions/partitions.ts';
 import { isLost } from '../resume/patience.ts';
 import { SnapshotFrames } from '../resume/snapshot-frames.ts';
 import { type StreamSubscription, topicsOf } from '../transports/stream-params.ts';
@@ -14,6 +16,8 @@ import { ReplayLoop, type ReplayPosition } from './replay-loop.ts';
 
 /** A replay whose beginning has been found. */
 export interface ReplayPlan {
+  /** Of the partition whose past it is. */
+  readonly gateway: Gateway;
   /** `from` as it was asked for. */
   readonly text: string;
   /** The last event that is not played. */
@@ -32,9 +36,9 @@ export interface ReplayWanted {
 }
 
 /** What a request to `/stream` wants. */
-export function wantedOf(subscription: StreamSubscription, { topics }: Gateway, framing: Framing): ReplayWanted {
+export function wantedOf(subscription: StreamSubscription, { filters }: Gateway, framing: Framing): ReplayWanted {
   const { views, logStreams, every, intervalMs } = subscription;
-  const filter = logStreams.length > 0 ? Filter.ofNames(topics, topicsOf(logStreams)) : undefined;
+  const filter = logStreams.length > 0 ? filters.ofNames(topicsOf(logStreams)) : undefined;
   const format = { ids: 'cursor', chain: false, framing } as const;
   return {
     log: filter && { filter, format, fresh: 'snapshot' },
@@ -49,7 +53,7 @@ interface ViewsWanted {
 }
 
 export interface ReplaySessionOptions {
-  readonly gateway: Gateway;
+  readonly partitions: Partitions;
   readonly sink: Sink;
   readonly framing: Framing;
   readonly plan: ReplayPlan;
@@ -70,26 +74,40 @@ const US_PER_MS = 1_000;
 export class ReplaySession {
   readonly #options: ReplaySessionOptions;
   readonly #abort = new AbortController();
-  readonly #log: LogSession | undefined;
+  readonly #bundle: Bundle | undefined;
   readonly #past: PastMarket | undefined;
   #pastViews: ViewSession | undefined;
   #liveViews: ViewSession | undefined;
   #isOver = false;
 
   constructor(options: ReplaySessionOptions) {
-    const { gateway, sink, plan, wanted, onWarn, nowMs } = options;
+    const { partitions, sink, plan, wanted, onWarn, nowMs } = options;
+    const { gateway } = plan;
     this.#options = options;
     const { log, views } = wanted;
-    if (log) this.#log = new LogSession(sink, log.filter, log.format, { onReset: () => this.#showAgain() });
+    if (log) {
+      const companion = { onReset: () => this.#showAgain() };
+      this.#bundle = new Bundle({ partitions, sink, format: log.format, companion });
+    }
     if (!views && log?.fresh !== 'snapshot') return;
     const symbols = views && (views.every ? undefined : new Set(views.streams.map(({ symbol }) => symbol)));
     this.#past = new PastMarket({
       topics: gateway.topics,
       books: plan.books,
       symbols,
+      idOf: gateway.idOf,
       nowMs,
       onMismatch: (symbol, reason) => onWarn(`replayed book of ${symbol}`, new Error(reason)),
     });
+  }
+
+  get #partition(): number {
+    const { partitions, plan } = this.#options;
+    return partitions.all.indexOf(plan.gateway);
+  }
+
+  get #log(): LogSession | undefined {
+    return this.#bundle?.session(this.#partition);
   }
 
   /** Writes `head` (control frames), plays the past and joins the present. Never rejects. */
@@ -109,43 +127,43 @@ export class ReplaySession {
 
   /** Safe to call again, and before it has been started. */
   close(): void {
-    const { views, fanout } = this.#options.gateway;
+    const { views } = this.#options.plan.gateway;
     this.#abort.abort();
     this.#end();
-    if (this.#log) fanout.close(this.#log);
+    this.#bundle?.close();
     if (this.#pastViews) this.#past?.hub.close(this.#pastViews);
     this.#past?.hub.stop();
     if (this.#liveViews) views.close(this.#liveViews);
   }
 
   #begin(head: string): void {
-    const { gateway, wanted, plan } = this.#options;
+    const { wanted, plan } = this.#options;
     const past = this.#past;
     if (past && wanted.views) {
       this.#pastViews = this.#viewSession(wanted.views, past.hub);
       past.hub.add(this.#pastViews, head);
     } else this.#write(head);
+    if (wanted.log) this.#bundle?.add(this.#partition, wanted.log);
     const session = this.#log;
     if (!session) return;
-    gateway.fanout.add(session);
     if (past && wanted.log?.fresh === 'snapshot') this.#writeSnapshot(past, session);
     session.cursor = plan.after;
     session.sent = plan.after;
-    session.prev = gateway.fanout.link(plan.after);
+    session.prev = plan.gateway.fanout.link(plan.after);
   }
 
   #loop(): ReplayLoop {
-    const { gateway, plan, wanted, nowMs } = this.#options;
+    const { plan, wanted, nowMs } = this.#options;
+    const { gateway } = plan;
     const session = this.#log;
     const past = wanted.views && this.#past;
     return new ReplayLoop({
       ...plan,
-      gateway,
       signal: this.#abort.signal,
       nowMs,
       play: (page: Window, from: number, to: number) => {
         past?.apply(page, from, to);
-        return session ? gateway.fanout.sendPage(session, page, from, to) : 0;
+        return session ? gateway.fanout.sendAlone(session, page, from, to) : 0;
       },
       // Views alone skip what a slow client has no time for; of the log it gets everything.
       drained: () => (session ? this.#drained() : Promise.resolve()),
@@ -155,7 +173,8 @@ export class ReplaySession {
 
   /** The present: what follows the last event played, wherever that is by now. */
   async #join({ cursor, eventUs }: ReplayPosition, lost: Error | undefined): Promise<void> {
-    const { gateway, wanted } = this.#options;
+    const { plan, wanted } = this.#options;
+    const { gateway } = plan;
     const session = this.#log;
     let head = this.#frame({ cursor, eventUs }, lost === undefined);
     // Where there is a log session, that is told what has become of its cursor.
@@ -189,8 +208,8 @@ export class ReplaySession {
   }
 
   #frame({ cursor, eventUs }: ReplayPosition, isLive: boolean): string {
-    const { gateway, plan } = this.#options;
-    const { tail } = gateway.window;
+    const { plan } = this.#options;
+    const { tail } = plan.gateway.window;
     const atUs = eventUs || plan.startUs;
     const frame = {
       event: 'replay',
@@ -202,9 +221,9 @@ export class ReplaySession {
     return controlFrame(frame.event, JSON.stringify(frame));
   }
 
-  #idFrame({ format }: LogSession, cursor: Cursor): string {
-    const { ordinal } = this.#options.gateway.fanout.link(cursor);
-    return idFrame(formatId(cursor, ordinal, format.ids));
+  #idFrame({ format, stamp }: LogSession, cursor: Cursor): string {
+    const { ordinal } = this.#options.plan.gateway.fanout.link(cursor);
+    return idFrame(formatId(cursor, ordinal, format.ids, stamp));
   }
 
   /** What the client begins with: books as of the cursor, so that it can follow their changes. */
@@ -218,7 +237,7 @@ export class ReplaySession {
   #viewSession({ streams, every, intervalMs }: ViewsWanted, hub: Gateway['views']): ViewSession {
     const { sink, framing } = this.#options;
     const views = streams.map((stream) => hub.view(stream));
-    return new ViewSession(sink, { framing, intervalMs, views, every, hasLog: this.#log !== undefined });
+    return new ViewSession(sink, { framing, intervalMs, views, every, hasLog: this.#bundle !== undefined });
   }
 
   #end(): void {
@@ -227,7 +246,7 @@ export class ReplaySession {
   }
 
   #showAgain(): void {
-    if (this.#liveViews) this.#options.gateway.views.showAgain(this.#liveViews);
+    if (this.#liveViews) this.#options.plan.gateway.views.showAgain(this.#liveViews);
   }
 
   #drained(): Promise<void> {

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { Filter } from '../fanout/filter.ts';
 import type { Gateway } from '../gateway.ts';
+import { Partitions } from '../partitions/partitions.ts';
 import { BookFeed, BookFollower } from '../testing/book-feed.ts';
 import { connect, connectStreams, eventsOf, gatewayOf, idOf, newLog, PLAIN, TINY } from '../testing/memory-gateway.ts';
 import { MemoryJournal } from '../testing/memory-journal.ts';
@@ -28,7 +29,12 @@ async function start(log: MemoryLog, held: number, replaysMax = 10) {
   const onWarn = (message: string, error: Error) => warnings.push(`${message} ${error.stack}`);
   closing.push(() => gateway.stop());
   await settle(100);
-  return { gateway, journal, warnings, desk: new ReplayDesk({ gateway, replaysMax, onWarn }) };
+  return {
+    gateway,
+    journal,
+    warnings,
+    desk: new ReplayDesk({ partitions: new Partitions([gateway]), replaysMax, onWarn }),
+  };
 }
 
 interface Started {
@@ -50,7 +56,7 @@ async function replay({ gateway, desk }: Started, query: Record<string, string>,
   const symbols = query.streams
     ? [...new Set([...subscription.views, ...subscription.logStreams].map((s) => s.symbol))]
     : [];
-  const plan = await desk.plan(query, undefined, symbols);
+  const plan = await desk.plan(query, undefined, undefined, symbols);
   const session = plan && desk.open(sink, 'chunks', plan, wanted);
   if (!session) throw new Error('no replay');
   closing.push(() => session.close());
@@ -111,7 +117,9 @@ describe('the log of the past', () => {
     await until(() => client.session.state === 'head');
     const ids = [...first, ...eventsOf(client)].map((f) => f.id);
     expect(ids).toEqual(started.journal.entries.slice(31).map(({ offset }) => idOf(offset)));
-    expect(await started.desk.plan({ from: idOf(30) }, { text: lastId, fromHeader: true }, [])).toBeUndefined();
+    expect(
+      await started.desk.plan({ from: idOf(30) }, { text: lastId, fromHeader: true }, undefined, []),
+    ).toBeUndefined();
   });
 
   it('waits for a client that does not read', async () => {
@@ -268,7 +276,9 @@ describe('a replay', () => {
     const { log } = marketLog(100);
     const started = await start(log, 20, 1);
     const { session } = await replay(started, { from: idOf(20), speed: '1' });
-    await expect(started.desk.plan({ from: idOf(20) }, undefined, [])).rejects.toMatchObject({ code: 'OVERLOADED' });
+    await expect(started.desk.plan({ from: idOf(20) }, undefined, undefined, [])).rejects.toMatchObject({
+      code: 'OVERLOADED',
+    });
     session.close();
     session.close();
     expect(started.desk.running).toBe(0);
@@ -281,7 +291,7 @@ describe('a replay', () => {
   it('whose client has left before it begins leaves nothing behind', async () => {
     const { log } = marketLog(100);
     const { gateway, desk } = await start(log, 20, 1);
-    const plan = await desk.plan({ from: idOf(20) }, undefined, []);
+    const plan = await desk.plan({ from: idOf(20) }, undefined, undefined, []);
     const format = PLAIN;
     const wanted = { log: { filter: new Filter(gateway.topics), format, fresh: 'tail' }, views: undefined } as const;
     const session = plan && desk.open(new MemorySink(), 'chunks', plan, wanted);
@@ -301,7 +311,7 @@ describe('a replay', () => {
     const started = await start(log, 20);
     started.journal.drop(50);
     started.gateway.history.clear();
-    await expect(started.desk.plan(query, undefined, [])).rejects.toMatchObject({ code });
+    await expect(started.desk.plan(query, undefined, undefined, [])).rejects.toMatchObject({ code });
   });
 });
 

@@ -3,12 +3,15 @@ import { type Cursor, compareCursors, DepthcastError, formatCursor } from '@dept
 import type { HistoryPages } from './history-pages.ts';
 import type { JournalLane } from './journal.ts';
 import type { JournalEpochs } from './journal-epochs.ts';
+import type { Pacer } from './pacer.ts';
 import type { HistoryPart } from './page.ts';
 
 export interface HistoryOptions {
   readonly redis: HistoryPages;
   /** Where there is a journal. */
   readonly journal: (JournalLane & { readonly epochs: JournalEpochs }) | undefined;
+  /** What may be spent on what Redis holds; without it as much as is asked for. */
+  readonly redisPacer?: Pacer | undefined;
   /** Whether the entry after a cursor is still held, when `earliest` is the first that is. */
   readonly isFollowed: (cursor: Cursor, earliest: Cursor) => boolean;
 }
@@ -42,11 +45,11 @@ export class History {
    */
   async after(cursor: Cursor | undefined): Promise<FoundPart> {
     const { redis, journal, isFollowed } = this.#options;
-    if (!journal) return ofRedis(await redis.after(cursor));
+    if (!journal) return await this.#redisAfter(cursor);
     if (!cursor) return this.#beginning(journal);
     if (this.#redisFirst && !isFollowed(cursor, this.#redisFirst)) return ofJournal(journal, cursor);
     try {
-      return ofRedis(await redis.after(cursor));
+      return await this.#redisAfter(cursor);
     } catch (error) {
       if (!(error instanceof LogGapError)) throw error;
       const first = await redis.earliest();
@@ -71,10 +74,15 @@ export class History {
     return compareCursors({ epoch: cursor.epoch, offset: cursor.offset + 1 }, earliest) >= 0;
   }
 
-  /** A slice of what is done with old entries, and its bytes: paced, so that it takes nothing from who is live. */
-  inTurn(work: () => number): Promise<number> {
-    const { journal } = this.#options;
-    return journal ? journal.pacer.run(work) : Promise.resolve(work());
+  /**
+   * A slice of what is done with old entries, and its bytes: paced, so that it takes nothing from who is live.
+   *
+   * @param rung where they are from. What is of Redis has had its turn before it was read.
+   */
+  async inTurn(work: () => number, rung: FoundPart['rung'] = 'journal'): Promise<number> {
+    const { journal, redisPacer } = this.#options;
+    if (rung === 'redis') return redisPacer ? redisPacer.charge(work) : work();
+    return journal ? await journal.pacer.run(work) : work();
   }
 
   /** The log may be another one now. */
@@ -94,12 +102,14 @@ export class History {
       // The journal may have dropped more since than Redis has.
       if (!first || compareCursors(part.page.cursorAt(part.from), first) <= 0) return part;
     }
-    return ofRedis(await redis.after(undefined));
+    return await this.#redisAfter(undefined);
   }
-}
 
-function ofRedis(part: HistoryPart): FoundPart {
-  return { ...part, rung: 'redis' };
+  /** The turn comes before the page, of which there would be one for each who waits for a turn. */
+  async #redisAfter(cursor: Cursor | undefined): Promise<FoundPart> {
+    await this.#options.redisPacer?.turn();
+    return { ...(await this.#options.redis.after(cursor)), rung: 'redis' };
+  }
 }
 
 async function ofJournal({ pages, epochs }: Lane, cursor: Cursor | undefined): Promise<FoundPart> {

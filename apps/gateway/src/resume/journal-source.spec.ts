@@ -56,7 +56,9 @@ describe('a journal', () => {
   async function sourceOf(answer: (response: ServerResponse) => void, timeoutMs?: number): Promise<HttpJournalSource> {
     server = createServer((_request, response) => answer(response));
     await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve));
-    return new HttpJournalSource(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, undefined, timeoutMs);
+    return new HttpJournalSource(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, undefined, {
+      timeoutMs,
+    });
   }
 
   it('whose page is huge has it cut behind a whole line, and at least one', async () => {

@@ -48,11 +48,13 @@ const NOT_FOUND = 404;
 /** The journal over HTTP (JOURNAL_HTTP_URL). Connections are kept and used again. */
 export class HttpJournalSource implements JournalSource {
   readonly #base: string;
+  readonly #partition: string;
   readonly #headers: Readonly<Record<string, string>>;
   readonly #timeoutMs: number;
 
   /** @param token what the journal wants to be shown (JOURNAL_TOKEN). */
-  constructor(url: string, token?: string, timeoutMs = TIMEOUT_MS) {
+  constructor(url: string, token?: string, { partition = 0, timeoutMs = TIMEOUT_MS } = {}) {
+    this.#partition = String(partition);
     this.#base = new URL(url).origin;
     this.#headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
     this.#timeoutMs = timeoutMs;
@@ -113,7 +115,7 @@ export class HttpJournalSource implements JournalSource {
 
   /** The body in parts; of one with more than `cutBytes` its whole lines up to there, and at least one. */
   async #get(what: string, query: Record<string, string>, accept: string, cutBytes?: number): Promise<Buffer[]> {
-    const url = `${this.#base}/internal/${what}?${new URLSearchParams({ partition: '0', ...query })}`;
+    const url = `${this.#base}/internal/${what}?${new URLSearchParams({ partition: this.#partition, ...query })}`;
     try {
       const signal = AbortSignal.timeout(this.#timeoutMs);
       const response = await fetch(url, { signal, headers: { ...this.#headers, accept } });

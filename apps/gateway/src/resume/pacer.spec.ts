@@ -41,4 +41,24 @@ describe('work that can wait', () => {
     await expect(failing).rejects.toThrow('no');
     expect(await pacer.run(() => 7)).toBe(7);
   });
+
+  it('lets a crowd have more, so that each of it gets on', async () => {
+    const pacer = new Pacer({ ...ALL_OF_IT, bytesPerSecondMax: 100 * KIB, bytesPerSecondEach: 100 * KIB });
+    const startedMs = performance.now();
+    const slices = Array.from({ length: 40 }, () => pacer.run(() => 10 * KIB));
+    await Promise.all(slices.slice(0, 30));
+    // 100 ms each for one who is alone; the first thirty of forty are through in some 135.
+    expect(performance.now() - startedMs).toBeLessThan(1_000);
+    expect(performance.now() - startedMs).toBeGreaterThan(100);
+  });
+
+  it('charges what is done later to those who come after it', async () => {
+    const pacer = new Pacer({ ...ALL_OF_IT, bytesPerSecondMax: 1_000 * KIB });
+    await pacer.turn();
+    pacer.charge(() => 100 * KIB);
+    const startedMs = performance.now();
+    await pacer.turn();
+    await pacer.turn();
+    expect(performance.now() - startedMs).toBeGreaterThan(90);
+  });
 });

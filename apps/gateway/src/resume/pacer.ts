@@ -6,6 +6,10 @@ export interface Pace {
   readonly share: number;
   /** Read and written, all together: copying them takes the kernel, and who reads them, more time than this thread. */
   readonly bytesPerSecondMax: number;
+  /** More than that when so many wait that each would get less: the last of a crowd is not to wait for ever. */
+  readonly bytesPerSecondEach?: number;
+  /** What slices may take in a turn of the loop, before everybody else gets one. Without it there is a turn a slice. */
+  readonly turnMs?: number;
 }
 
 /** A timer is not that exact: shorter rests are a turn of the loop, and what they lack is rested later. */
@@ -19,14 +23,20 @@ const MS_PER_SECOND = 1_000;
 export class Pacer {
   /** Time that a ms of work takes up, with the rest after it. */
   readonly #msPerMs: number;
-  readonly #msPerByte: number;
+  readonly #bytesPerSecondMax: number;
+  readonly #bytesPerSecondEach: number;
+  readonly #turnMs: number;
   #line: Promise<unknown> = Promise.resolve();
+  #waiting = 0;
   /** From when on the next slice is due. */
   #dueMs = 0;
+  #turnEndMs = 0;
 
-  constructor({ share, bytesPerSecondMax }: Pace) {
+  constructor({ share, bytesPerSecondMax, bytesPerSecondEach = 0, turnMs = 0 }: Pace) {
     this.#msPerMs = 1 / share;
-    this.#msPerByte = MS_PER_SECOND / bytesPerSecondMax;
+    this.#bytesPerSecondMax = bytesPerSecondMax;
+    this.#bytesPerSecondEach = bytesPerSecondEach;
+    this.#turnMs = turnMs;
   }
 
   /**
@@ -34,12 +44,22 @@ export class Pacer {
    *   has read or written.
    */
   run(work: () => number): Promise<number> {
-    const slice = this.#line.then(() => this.#measure(work));
+    this.#waiting++;
+    const slice = this.#line.then(() => {
+      this.#waiting--;
+      return this.charge(work);
+    });
     this.#line = slice.then(this.#rest, this.#rest);
     return slice;
   }
 
-  #measure(work: () => number): number {
+  /** A place in the line, for work that has to wait for something else first: it is {@link charge}d when it is done. */
+  async turn(): Promise<void> {
+    await this.run(() => 0);
+  }
+
+  /** Does what is due now. */
+  charge(work: () => number): number {
     const startMs = performance.now();
     let bytes = 0;
     try {
@@ -47,12 +67,18 @@ export class Pacer {
       return bytes;
     } finally {
       const tookMs = performance.now() - startMs;
-      this.#dueMs = Math.max(this.#dueMs, startMs) + Math.max(tookMs * this.#msPerMs, bytes * this.#msPerByte);
+      const bytesPerSecond = Math.max(this.#bytesPerSecondMax, this.#bytesPerSecondEach * this.#waiting);
+      const bytesMs = (bytes * MS_PER_SECOND) / bytesPerSecond;
+      this.#dueMs = Math.max(this.#dueMs, startMs) + Math.max(tookMs * this.#msPerMs, bytesMs);
     }
   }
 
-  readonly #rest = (): Promise<unknown> => {
-    const restMs = this.#dueMs - performance.now();
-    return restMs >= REST_MS_MIN ? sleep(restMs, undefined, { ref: false }) : nextTurn();
+  readonly #rest = async (): Promise<void> => {
+    const nowMs = performance.now();
+    const restMs = this.#dueMs - nowMs;
+    if (restMs >= REST_MS_MIN) await sleep(restMs, undefined, { ref: false });
+    else if (nowMs < this.#turnEndMs) return;
+    else await nextTurn();
+    this.#turnEndMs = performance.now() + this.#turnMs;
   };
 }

@@ -1,14 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Cursor, formatCursor, type Reset, type ResetReason } from '@depthcast/protocol';
 import type { Fanout } from '../fanout/fanout.ts';
-import { controlFrame, type Format, formatId, idFrame } from '../fanout/format.ts';
+import { controlFrame, type Format, formatId } from '../fanout/format.ts';
 import { type LogSession, NOWHERE } from '../fanout/session.ts';
 import type { Window } from '../fanout/window.ts';
 import { FlightsFullError } from './flights.ts';
 import type { History } from './history.ts';
 import type { CursorLocator, Located, ResumeRequest } from './locator.ts';
 import { isAway, isLost, Patience } from './patience.ts';
-import type { Snapshot, SnapshotFrames } from './snapshot-frames.ts';
+import { showAll } from './show-all.ts';
+import type { SnapshotFrames } from './snapshot-frames.ts';
 
 /** Where a session's start was found; `head` is one that had no cursor. */
 export type Rung = 'head' | 'window' | 'redis' | 'journal' | 'reset';
@@ -81,16 +82,30 @@ export class ResumeLadder {
    * told, else nothing. It gets the newest frames in any case.
    */
   async viewReset(request: ResumeRequest): Promise<string> {
-    const { locator, history, window } = this.#options;
+    const reason = await this.lostToViews(request);
+    if (!reason) return '';
+    const earliest = await this.#options.history.earliest();
+    return this.resetFrame(reason, request.text, this.#endsOf(earliest, this.#options.window.tail, 'cursor'));
+  }
+
+  /** Why what follows a cursor cannot be told, if it cannot. */
+  async lostToViews(request: ResumeRequest): Promise<ResetReason | undefined> {
+    const { locator, history } = this.#options;
     const located = await locator.locate(request);
-    if (located.kind === 'beginning') return '';
-    if (located.kind === 'held' && this.#inWindow(located.cursor) !== NOWHERE) return '';
+    if (located.kind === 'beginning') return undefined;
+    if (located.kind === 'held' && this.#inWindow(located.cursor) !== NOWHERE) return undefined;
     const earliest = await history.earliest();
     // Redis may be away: then nothing speaks against the cursor.
-    if (located.kind === 'held' && (!earliest || locator.isFollowed(located.cursor, earliest))) return '';
-    if (located.kind === 'held' && (await history.isKept(located.cursor))) return '';
-    const reason = located.kind === 'lost' ? located.reason : 'trimmed';
-    return this.#resetFrame(reason, request.text, { earliest, tail: window.tail }, 'cursor');
+    if (located.kind === 'held' && (!earliest || locator.isFollowed(located.cursor, earliest))) return undefined;
+    if (located.kind === 'held' && (await history.isKept(located.cursor))) return undefined;
+    return located.kind === 'lost' ? located.reason : 'trimmed';
+  }
+
+  /** A `reset` frame, counted. */
+  resetFrame(reason: ResetReason, requested: string, ends: Pick<Reset, 'earliest' | 'tail'>): string {
+    this.stats.resets[reason]++;
+    const reset: Reset = { reason, requested: requested.slice(0, REQUESTED_CHARS_MAX), ...ends };
+    return controlFrame('reset', JSON.stringify(reset));
   }
 
   /** A session that cannot be helped is let go, so that its client comes back; the others know nothing of it. */
@@ -109,7 +124,7 @@ export class ResumeLadder {
     if (session.isClosed) return;
     if (!request) {
       this.stats.outcomes.head++;
-      if (fresh === 'snapshot') this.#show(session, this.#options.snapshots.take(session.filter));
+      if (fresh === 'snapshot') showAll([{ fanout, session, snapshot: this.#options.snapshots.take(session.filter) }]);
       else fanout.startAtHead(session);
       return;
     }
@@ -190,8 +205,7 @@ export class ResumeLadder {
       return bytes;
     };
     this.#noteFound(session, rung);
-    // Redis gives what a moment's absence missed; from the journal it may be days.
-    await (rung === 'journal' ? history.inTurn(send) : send());
+    await history.inTurn(send, rung);
     return true;
   }
 
@@ -218,51 +232,31 @@ export class ResumeLadder {
   /** Says why, shows how things stand, gives the cursor of that moment, and goes on from exactly there. */
   async #reset(session: LogSession, reason: ResetReason, requested: string): Promise<void> {
     const { fanout, snapshots, history } = this.#options;
+    // What is lost of one partition's log is lost to the connection: it is shown everything anew.
+    if (session.ensemble) return await session.ensemble.reset(reason);
     await this.#options.caughtUp();
     const earliest = await history.earliest();
     if (session.isClosed) return;
     const snapshot = snapshots.take(session.filter);
     this.#starting.delete(session);
     this.stats.outcomes.reset++;
-    const ends = { earliest, tail: snapshot.cursor };
-    fanout.writeTo(session, this.#resetFrame(reason, requested, ends, session.format.ids));
-    // The snapshot's book_status is the log's: whether events come at all is to be told again.
-    if (session.toldStale) session.toldStale = undefined;
-    this.#show(session, snapshot);
+    const ends = this.#endsOf(earliest, snapshot.cursor, session.format.ids);
+    fanout.writeTo(session, this.resetFrame(reason, requested, ends));
+    showAll([{ fanout, session, snapshot }]);
     session.companion?.onReset();
   }
 
-  /** The `reset` of either endpoint, counted. `earliest` is what Redis and the journal say, if they do. */
-  #resetFrame(
-    reason: ResetReason,
-    requested: string,
-    { earliest, tail }: { earliest: Cursor | undefined; tail: Cursor | undefined },
+  /** `earliest` is what Redis and the journal say, if they do. */
+  #endsOf(
+    earliest: Cursor | undefined,
+    tail: Cursor | undefined,
     ids: Format['ids'],
-  ): string {
-    this.stats.resets[reason]++;
+  ): Pick<Reset, 'earliest' | 'tail'> {
     const first = earliest ?? this.#options.window.earliest;
-    const reset: Reset = {
-      reason,
-      requested: requested.slice(0, REQUESTED_CHARS_MAX),
+    return {
       earliest: (first && this.#idOf(first, ids)) ?? null,
       tail: (tail && this.#idOf(tail, ids)) ?? null,
     };
-    return controlFrame('reset', JSON.stringify(reset));
-  }
-
-  /** How things stand, the cursor of that moment, and from there on what follows. */
-  #show(session: LogSession, { cursor, position, onWire }: Snapshot): void {
-    const { fanout } = this.#options;
-    const { ids, framing } = session.format;
-    for (const bytes of onWire(framing)) session.sink.write(bytes);
-    if (cursor) {
-      session.prev = fanout.link(cursor);
-      fanout.writeTo(session, idFrame(formatId(cursor, session.prev.ordinal, ids)));
-    }
-    session.cursor = cursor;
-    session.sent = cursor;
-    session.position = position;
-    fanout.proceed(session);
   }
 
   #inWindow(cursor: Cursor | undefined): number {

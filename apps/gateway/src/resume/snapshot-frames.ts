@@ -5,6 +5,7 @@ import type { Filter } from '../fanout/filter.ts';
 import { controlFrame, type Framing, onWire } from '../fanout/format.ts';
 import { topicText } from '../fanout/topics.ts';
 import type { Window } from '../fanout/window.ts';
+import { bestPrices } from '../views/best-prices.ts';
 import type { MarketState } from '../views/market-state.ts';
 
 /** How things stood at a cursor, as control frames for one filter. */
@@ -136,7 +137,9 @@ export class SnapshotFrames {
       const replica = state.book(symbol) as BookReplica;
       for (const shown of SHOWN) {
         const [type, interval] = shown;
-        const data = wants(filter, type, symbol, interval) ? currentValue(shown, replica, state) : undefined;
+        const data = wants(filter, type, symbol, interval)
+          ? currentValue(shown, replica, state, this.#options.nowMs())
+          : undefined;
         if (data !== undefined) frames.push([type, data]);
       }
     }
@@ -163,13 +166,19 @@ function wants(filter: Filter, type: Shown[0], symbol: string, interval?: KlineI
 }
 
 /** The payload that says how a topic stands; where the log's own was before our time, what the stored book says. */
-function currentValue([type, interval]: Shown, replica: BookReplica, state: MarketState): string | undefined {
+function currentValue(
+  [type, interval]: Shown,
+  replica: BookReplica,
+  state: MarketState,
+  nowMs: number,
+): string | undefined {
   if (type === 'book_change') return bookSnapshot(replica);
   if (type === 'book_orders') return ordersSnapshot(replica);
   const { symbol, definition } = replica;
   const last = state.lastValue(topicText(type, symbol, interval));
   if (last) return last.toString();
   if (type === 'book_status') return bookStatus(replica);
+  if (type === 'bbo') return bestPrices(replica, nowMs);
   if (type === 'symbol') return definition && symbolEvent(symbol, replica.tsEventUs, definition);
   if (type === 'market' && replica.storedPrice !== undefined) {
     return `{"type":"market","symbol":"${symbol}","ts_ns":${formatTsNs(replica.tsEventUs)},"price":${replica.storedPrice}}`;

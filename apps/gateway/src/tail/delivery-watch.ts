@@ -48,6 +48,13 @@ export class DeliveryWatch {
     this.#lastClockMs ??= this.#options.nowMs();
   }
 
+  /** The log is not followed for a while, and nobody is here to be told. */
+  onPaused(): void {
+    this.#lastClockMs = undefined;
+    this.#isStale = false;
+    this.#toldUnsynced.clear();
+  }
+
   /** Call it when the books are as of the batch that has been written. */
   onBooks(): void {
     if (this.#toldUnsynced.size === 0 || this.#isStale) return;

@@ -1,6 +1,6 @@
 import { seedTime } from '@depthcast/book';
 import { controlFrame } from '../fanout/format.ts';
-import type { Gateway } from '../gateway.ts';
+import type { Partitions } from '../partitions/partitions.ts';
 
 export interface PulseOptions {
   /** Silence on a log session after which it gets a comment, and its id if it moved silently. */
@@ -14,13 +14,13 @@ const TICK_MS_MIN = 10;
 
 /** The one timer of everything that happens because time passes, whatever the number of sessions. */
 export class Pulse {
-  readonly #gateway: Gateway;
+  readonly #partitions: Partitions;
   readonly #options: PulseOptions;
   #timer: NodeJS.Timeout | undefined;
   #heartbeatMs = 0;
 
-  constructor(gateway: Gateway, options: PulseOptions) {
-    this.#gateway = gateway;
+  constructor(partitions: Partitions, options: PulseOptions) {
+    this.#partitions = partitions;
     this.#options = options;
   }
 
@@ -36,13 +36,17 @@ export class Pulse {
   }
 
   #tick(): void {
-    const { fanout, views, watch } = this.#gateway;
-    watch.check();
-    fanout.keepAlive(this.#options.keepAliveMs);
+    const { all } = this.#partitions;
+    for (const { watch, lags, fanout } of all) {
+      watch.check();
+      lags.check();
+      fanout.keepAlive(this.#options.keepAliveMs);
+    }
     const nowMs = Date.now();
     if (nowMs - this.#heartbeatMs < this.#options.heartbeatMs) return;
     this.#heartbeatMs = nowMs;
     const heartbeat = { event: 'heartbeat', timestamp: seedTime(nowMs) };
-    views.writeToAll(controlFrame('heartbeat', JSON.stringify(heartbeat)));
+    const frame = controlFrame('heartbeat', JSON.stringify(heartbeat));
+    for (const { views } of all) views.heartbeat(frame);
   }
 }

@@ -12,12 +12,14 @@ class Recorder {
   readonly states: FollowState[] = [];
   readonly warnings: string[] = [];
   readonly loop: TailLoop;
+  isAwaited = true;
 
-  constructor(log: MemoryLog, flushMs = 0) {
+  constructor(log: MemoryLog, flushMs = 0, idleMs = 0) {
     this.loop = new TailLoop({
       source: log,
       consumer: this,
       flushMs,
+      idleMs,
       onWarn: (message) => this.warnings.push(message),
     });
     this.loop.start();
@@ -107,6 +109,32 @@ describe('the tail', () => {
     expect(recorder.batches).toHaveLength(1);
     await new Promise((resolve) => setTimeout(resolve, 80));
     expect(recorder.batches).toEqual([[2], [3, 4, 5, 6, 7]]);
+    await recorder.loop.stop();
+  });
+
+  it('reads together what comes while nobody waits for it, until somebody does', async () => {
+    const log = newLog(1);
+    const recorder = new Recorder(log, 0, 60_000);
+    await settle();
+    recorder.batches.length = 0;
+    recorder.isAwaited = false;
+    log.append('market:A', '{}');
+    await settle(3);
+    expect(recorder.batches).toEqual([[2]]);
+    for (let i = 0; i < 5; i++) log.append('market:A', '{}');
+    await settle(5);
+    expect(recorder.batches).toHaveLength(1);
+    recorder.isAwaited = true;
+    recorder.loop.hurry();
+    await settle(3);
+    expect(recorder.batches).toEqual([[2], [3, 4, 5, 6, 7]]);
+    log.append('market:A', '{}');
+    await settle(3);
+    expect(recorder.batches).toHaveLength(3);
+    recorder.isAwaited = false;
+    log.append('market:A', '{}');
+    await settle(3);
+    // Its end is not waited for.
     await recorder.loop.stop();
   });
 

@@ -32,6 +32,8 @@ export interface TailConsumer {
   /** Entries that follow, without a gap. Payloads are views: copy what is kept. */
   onBatch(entries: readonly LogEntry[]): void;
   onState(state: FollowState): void;
+  /** Whether somebody waits for what comes next; see {@link TailOptions.idleMs}. */
+  readonly isAwaited: boolean;
 }
 
 export interface TailOptions {
@@ -39,6 +41,11 @@ export interface TailOptions {
   readonly consumer: TailConsumer;
   /** The least time between two reads; 0 reads again at once. */
   readonly flushMs: number;
+  /**
+   * The same while nobody waits for what comes next. A read costs some ten times what an entry does, so that a gateway
+   * without clients costs a fraction when it reads what came meanwhile together.
+   */
+  readonly idleMs?: number;
   readonly onWarn: (message: string, error?: Error) => void;
 }
 
@@ -57,6 +64,7 @@ export class TailLoop {
   readonly #options: TailOptions;
   readonly #abort = new AbortController();
   #running: Promise<void> | undefined;
+  #endRest: () => void = () => {};
 
   constructor(options: TailOptions) {
     this.#options = options;
@@ -66,9 +74,15 @@ export class TailLoop {
     this.#running ??= this.#run();
   }
 
+  /** Somebody waits for what comes next. */
+  hurry(): void {
+    this.#endRest();
+  }
+
   /** A read that waits for Redis to come back is left to itself: nobody listens to it any more. */
   async stop(): Promise<void> {
     this.#abort.abort();
+    this.#endRest();
     await Promise.race([this.#running, sleep(STOP_MS_MAX, undefined, { ref: false })]);
   }
 
@@ -95,13 +109,15 @@ export class TailLoop {
 
   async #follow(onBatch: (entries: readonly LogEntry[]) => void): Promise<void> {
     const { signal } = this.#abort;
-    const { source, consumer, flushMs } = this.#options;
+    const { source, consumer, flushMs, idleMs = 0 } = this.#options;
     const start = await this.#resolve();
-    if (!start) return;
+    // Another loop may drive the consumer by now.
+    if (!start || signal.aborted) return;
     consumer.onStart(start);
     let { after } = start;
     if (!after) {
       const entries = await source.range(undefined, BATCH_ENTRIES_MAX);
+      if (signal.aborted) return;
       const last = entries.at(-1);
       if (!last) throw new Error('the tip names an entry that the log does not hold');
       onBatch(entries);
@@ -109,13 +125,26 @@ export class TailLoop {
     }
     const onState = (state: FollowState) => consumer.onState(state);
     for await (const entries of source.follow(after, { signal, countMax: BATCH_ENTRIES_MAX, onState })) {
-      const startedMs = flushMs > 0 ? performance.now() : 0;
+      if (signal.aborted) return;
+      const startedMs = performance.now();
       onBatch(entries);
-      if (flushMs > 0) {
-        const restMs = flushMs - (performance.now() - startedMs);
-        if (restMs > 0) await sleep(restMs, undefined, { signal }).catch(() => {});
-      }
+      const isIdle = idleMs > flushMs && entries.length < BATCH_ENTRIES_MAX && !consumer.isAwaited;
+      const restMs = (isIdle ? idleMs : flushMs) - (performance.now() - startedMs);
+      if (restMs <= 0) continue;
+      if (isIdle) await this.#rest(restMs);
+      else await sleep(restMs, undefined, { signal }).catch(() => {});
     }
+  }
+
+  /** Until then, or until somebody comes. */
+  #rest(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#endRest = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 
   /** Late join: books and accounts at their cursors, the tail from the oldest of them; without any, all that is held. */

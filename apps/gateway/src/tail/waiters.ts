@@ -8,6 +8,16 @@ interface Waiter {
 /** Those who wait until this gateway's tail has come to a cursor that Redis, or another gateway, already has. */
 export class CursorWaiters {
   readonly #waiters = new Set<Waiter>();
+  readonly #onWait: () => void;
+
+  /** @param onWait somebody waits. */
+  constructor(onWait: () => void = () => {}) {
+    this.#onWait = onWait;
+  }
+
+  get size(): number {
+    return this.#waiters.size;
+  }
 
   /** True when the tail got there, false after `waitMs`. */
   wait(cursor: Cursor, waitMs: number): Promise<boolean> {
@@ -22,6 +32,7 @@ export class CursorWaiters {
       };
       const timer = setTimeout(() => waiter.settle(false), waitMs);
       this.#waiters.add(waiter);
+      this.#onWait();
     });
   }
 

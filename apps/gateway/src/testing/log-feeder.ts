@@ -1,4 +1,11 @@
-import { checkRedis, connectRedis, LogWriter, partitionKeys, type RedisClient } from '@depthcast/log';
+import {
+  checkRedis,
+  connectRedis,
+  LogWriter,
+  type PartitionKeys,
+  partitionKeys,
+  type RedisClient,
+} from '@depthcast/log';
 import { type Cursor, formatCursor } from '@depthcast/protocol';
 
 const TS_US = 1_704_067_200_000_000;
@@ -11,22 +18,25 @@ export class LogFeeder {
   #inputs = 0;
   #tsUs = TS_US;
 
-  private constructor(client: RedisClient) {
+  readonly keys: PartitionKeys;
+
+  private constructor(client: RedisClient, partition: number) {
     this.client = client;
+    this.keys = partitionKeys(partition);
     LogFeeder.#open.add(this);
     this.#writer = new LogWriter({
       client,
-      keys: partitionKeys(),
+      keys: this.keys,
       writer: `test-${process.pid}`,
       logicVersion: 'test',
     });
   }
 
   /** Takes the log over and opens an epoch if there is none that can go on. */
-  static async open(url: string): Promise<LogFeeder> {
+  static async open(url: string, partition = 0, partitions = 1): Promise<LogFeeder> {
     const client = connectRedis(url);
-    await checkRedis(client);
-    const feeder = new LogFeeder(client);
+    await checkRedis(client, { partitions });
+    const feeder = new LogFeeder(client, partition);
     const { broken } = await feeder.#writer.claim();
     if (broken) await feeder.openEpoch();
     return feeder;
@@ -106,7 +116,7 @@ export class LogFeeder {
 
   /** What has been put into the inbox. */
   async inbox(): Promise<Record<string, unknown>[]> {
-    const entries = await this.client.xrange(partitionKeys().inbox, '-', '+');
+    const entries = await this.client.xrange(this.keys.inbox, '-', '+');
     return entries.map(([, [, payload]]) => JSON.parse(payload as string) as Record<string, unknown>);
   }
 
@@ -121,7 +131,7 @@ export class LogFeeder {
 
   /** Keeps the newest `count` entries and no snapshot that would hold more. */
   async trimTo(count: number): Promise<void> {
-    await this.client.xtrim(partitionKeys().log, 'MAXLEN', count);
+    await this.client.xtrim(this.keys.log, 'MAXLEN', count);
   }
 
   close(): void {

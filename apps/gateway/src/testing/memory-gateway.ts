@@ -1,7 +1,9 @@
 import { Filter } from '../fanout/filter.ts';
 import type { Format } from '../fanout/format.ts';
+import type { RateBudget } from '../fanout/rates.ts';
 import { LogSession } from '../fanout/session.ts';
 import { Gateway, type GatewayOptions } from '../gateway.ts';
+import { Partitions } from '../partitions/partitions.ts';
 import { LateSink } from '../transports/late-sink.ts';
 import { parseStreamSubscription } from '../transports/stream-params.ts';
 import { StreamSession } from '../transports/stream-session.ts';
@@ -52,6 +54,7 @@ export interface Wanted {
   readonly fromHeader?: boolean;
   /** Over TLS. */
   readonly isLate?: boolean;
+  readonly budget?: RateBudget | undefined;
 }
 
 export interface MemoryClient {
@@ -66,6 +69,7 @@ export function connect(gateway: Gateway, wanted: Wanted = {}): MemoryClient {
   const filter = new Filter(gateway.topics, wanted.types, wanted.symbols, account === undefined ? {} : { account });
   sink.isLate = wanted.isLate ?? false;
   const session = new LogSession(sink.isLate ? new LateSink(sink) : sink, filter, wanted.format ?? PLAIN);
+  session.budget = wanted.budget;
   gateway.fanout.add(session);
   void gateway.ladder.start(session, lastId === undefined ? undefined : { text: lastId, fromHeader });
   return { sink, session };
@@ -87,7 +91,7 @@ export function connectStreams(
     streamsMax: 100,
   });
   if (subscription.errors[0] && dataType === undefined) throw new Error(subscription.errors[0].message);
-  const session = new StreamSession(gateway, sink, 'chunks', subscription);
+  const session = new StreamSession(new Partitions([gateway]), sink, 'chunks', subscription);
   void session.start('');
   return { sink, close: () => session.close() };
 }

@@ -17,6 +17,8 @@ export class MemorySink implements Sink {
   isLate = false;
   writes = 0;
   destroyed = false;
+  /** The most that ever waited, when it was more than one write. */
+  waitedMax = 0;
   #chunks: Buffer[] = [];
   #waiting: { bytes: Uint8Array; written: ((error?: Error | null) => void) | undefined }[] = [];
 
@@ -27,7 +29,9 @@ export class MemorySink implements Sink {
   write(bytes: Uint8Array, written?: (error?: Error | null) => void): boolean {
     this.writes++;
     if (this.stalled || this.isLate) {
+      const before = this.writableLength;
       this.#waiting.push({ bytes, written });
+      if (before > 0 && bytes.length > 0) this.waitedMax = Math.max(this.waitedMax, before + bytes.length);
       if (!this.stalled) setImmediate(() => this.stalled || this.take(Number.POSITIVE_INFINITY));
     } else {
       this.#chunks.push(Buffer.from(bytes));

@@ -3,8 +3,9 @@ import { createLogger, startApp } from '@depthcast/ops';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { readConfig } from '../config.ts';
 import { GatewayModule } from '../gateway.module.ts';
-import { Gateway } from '../gateway.ts';
+import type { Gateway } from '../gateway.ts';
 import { configureHttp, serverOptions } from '../http.ts';
+import { Partitions } from '../partitions/partitions.ts';
 
 /** A whole gateway app in this process, on a free port. */
 export class TestGateway {
@@ -12,13 +13,16 @@ export class TestGateway {
   readonly app: NestFastifyApplication;
   readonly url: string;
   readonly port: number;
+  readonly partitions: Partitions;
+  /** Of the first partition. */
   readonly gateway: Gateway;
 
   private constructor(app: NestFastifyApplication, port: number) {
     this.app = app;
     this.port = port;
     this.url = `http://127.0.0.1:${port}`;
-    this.gateway = app.get(Gateway);
+    this.partitions = app.get(Partitions);
+    [this.gateway] = this.partitions.all as [Gateway];
     TestGateway.#running.add(this);
   }
 

@@ -1,6 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { DepthcastError } from '@depthcast/protocol';
-import { quote } from './query.ts';
+import { DepthcastError, quote } from '@depthcast/protocol';
 
 /** CORS for the streams, which answer past Fastify. `*` allows every origin, never with credentials. */
 export function corsHeaders(allowed: readonly string[], origin: string | undefined): Record<string, string> {

@@ -1,10 +1,9 @@
-import { DepthcastError, type ErrorCode } from '@depthcast/protocol';
+import { DepthcastError, type ErrorCode, invalid } from '@depthcast/protocol';
 import { type ArgumentsHost, Catch, HttpException, MethodNotAllowedException, NotFoundException } from '@nestjs/common';
 import { BaseExceptionFilter } from '@nestjs/core';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { BODY_BYTES_MAX } from '../commands/order-body.ts';
 import { methodsOf } from './allowed-methods.ts';
-import { invalid } from './query.ts';
 
 /** Every refusal over HTTP: the market-depth seed's `error`, and the error's name. */
 export interface ErrorAnswer {

@@ -8,23 +8,25 @@ import { BODY_BYTES_MAX } from '../commands/order-body.ts';
 import { ORDERS_LIMIT_DEFAULT, ORDERS_LIMIT_MAX, WAIT_MS_DEFAULT, WAIT_MS_MAX } from '../commands/order-params.ts';
 import { ORDER_FIELDS } from '../commands/order-request.ts';
 import type { GatewayConfig } from '../config.ts';
-import { Gateway } from '../gateway.ts';
 import { HISTORY_DOCUMENT } from '../history/endpoints.ts';
+import { Partitions } from '../partitions/partitions.ts';
 import { REPLAY_DOCUMENT } from '../replay/replay-params.ts';
 import { HEADER_BYTES_MAX } from './client-error.ts';
 import { SEED_TYPES, SUBSCRIBABLE_TYPES } from './event-types.ts';
+import { MAX_RATE_MAX, MAX_RATE_MIN } from './max-rate.ts';
 import { INTERVAL_MS_MAX, INTERVAL_MS_MIN } from './stream-params.ts';
 
 export const CONFIG = Symbol('config');
+const MAX_RATE_TEXT = `messages a second at most, ${MAX_RATE_MIN} to ${MAX_RATE_MAX}: more wait in the log, and of views the newest comes (all)`;
 
 /** What there is to be had here: GET /api and GET /symbols. */
 @Controller()
 export class InfoController {
-  readonly #gateway: Gateway;
+  readonly #partitions: Partitions;
   readonly #config: GatewayConfig;
 
-  constructor(gateway: Gateway, @Inject(CONFIG) config: GatewayConfig) {
-    this.#gateway = gateway;
+  constructor(partitions: Partitions, @Inject(CONFIG) config: GatewayConfig) {
+    this.#partitions = partitions;
     this.#config = config;
   }
 
@@ -36,12 +38,15 @@ export class InfoController {
   }
 
   @Get('symbols')
-  symbols() {
-    const { state, watch } = this.#gateway;
-    return {
-      symbols: state.symbols,
-      details: state.symbols.map((symbol) => symbolDetails(state.book(symbol) as BookReplica, watch.isStale)),
-    };
+  async symbols() {
+    const release = await this.#partitions.use(undefined);
+    release();
+    const { symbols } = this.#partitions;
+    const details = symbols.map((symbol) => {
+      const { state, watch } = this.#partitions.of(symbol);
+      return symbolDetails(state.book(symbol) as BookReplica, watch.isStale);
+    });
+    return { symbols, details };
   }
 
   @Get('api')
@@ -91,6 +96,7 @@ export class InfoController {
           data_type: `default data type, ${viewTypes.join(' or ')} (MBP); MBO and L3 are of symbols whose data_types have MBO`,
           max_levels: `default levels, 1 to ${LEVELS_MAX} (${LEVELS_DEFAULT})`,
           interval: `ms between frames, ${INTERVAL_MS_MIN} to ${INTERVAL_MS_MAX}, 0 for every change (${INTERVAL_MS})`,
+          max_rate: MAX_RATE_TEXT,
           last_id: 'the last id received; the Last-Event-ID header wins over it',
           ...REPLAY_DOCUMENT,
         },
@@ -101,6 +107,7 @@ export class InfoController {
           types: `event types, divided by commas, or all (${SEED_TYPES.join(',')})`,
           symbols: 'symbols, divided by commas (all)',
           account: `whose order_update, fill, order_state, account and position events to give (${ACCOUNT_DEFAULT})`,
+          max_rate: MAX_RATE_TEXT,
           last_id: "resume after this id, a cursor or an integer; 0 is the log's beginning; Last-Event-ID wins over it",
           ids: 'cursor (epoch-offset) or int (a monotonic integer) (cursor)',
           chain: '1 adds a prev: line, the id of the event before in this subscription (0)',
@@ -147,7 +154,8 @@ const ORDERS_DOCUMENT = {
     wait: "POST: ack answers with the order_update, the engine's first or how an order stands that was known; without it 202 as soon as the order is in the inbox",
     wait_ms: `POST with wait=ack, DELETE: how long to wait for the engine, 1 to ${WAIT_MS_MAX} (${WAIT_MS_DEFAULT})`,
     status: 'GET: open: all that are, or all: the last 100 that have ended too (open)',
-    symbol: 'GET: only orders of it, one of GET /symbols (all)',
+    symbol:
+      'GET: only orders of it, one of GET /symbols (all); of /api/account: in whose partition, where there are several',
     limit: `GET: how many at most, 1 to ${ORDERS_LIMIT_MAX} (${ORDERS_LIMIT_DEFAULT})`,
   },
   body: ORDER_FIELDS,

@@ -1,9 +1,10 @@
-import { DepthcastError, normalizeSymbol } from '@depthcast/protocol';
+import { DepthcastError, invalid, normalizeSymbol, type Query, quote, single } from '@depthcast/protocol';
 import { accountFor, type Identity } from '../auth/identity.ts';
 import type { Format } from '../fanout/format.ts';
 import type { ResumeRequest } from '../resume/locator.ts';
 import { SEED_TYPES, SUBSCRIBABLE_TYPES } from './event-types.ts';
-import { invalid, list, oneOf, type Query, quote, refuseArrayForms, resumeRequest, single } from './query.ts';
+import { parseMaxRate } from './max-rate.ts';
+import { list, oneOf, refuseArrayForms, resumeRequest } from './query.ts';
 
 /** What `GET /api/stream` was asked for. `undefined` types or symbols: all of them. */
 export interface LogSubscription {
@@ -13,10 +14,17 @@ export interface LogSubscription {
   readonly account: string | undefined;
   readonly ids: Format['ids'];
   readonly chain: boolean;
+  /** Messages a second. */
+  readonly maxRate: number | undefined;
   readonly resume: ResumeRequest | undefined;
 }
 
-export const LOG_PARAMETERS = ['types', 'symbols', 'account', 'last_id', 'ids', 'chain', 'ticket'] as const;
+export interface LogParamOptions {
+  readonly hasSymbol: (symbol: string) => boolean;
+  readonly partitions: number;
+}
+
+export const LOG_PARAMETERS = ['types', 'symbols', 'account', 'last_id', 'ids', 'chain', 'max_rate', 'ticket'] as const;
 
 /**
  * Reads the query of `/api/stream`.
@@ -27,18 +35,26 @@ export const LOG_PARAMETERS = ['types', 'symbols', 'account', 'last_id', 'ids', 
 export function parseLogSubscription(
   query: Query,
   lastEventId: string | readonly string[] | undefined,
-  hasSymbol: (symbol: string) => boolean,
   identity: Identity,
+  { hasSymbol, partitions }: LogParamOptions,
 ): LogSubscription {
   refuseArrayForms(query, LOG_PARAMETERS);
   return {
     types: parseTypes(query),
     symbols: parseSymbols(query, hasSymbol),
     account: accountFor(identity, single(query, 'account')),
-    ids: oneOf(query, 'ids', ['cursor', 'int'], 'cursor'),
+    ids: parseIds(query, partitions),
     chain: oneOf(query, 'chain', ['0', '1'], '0') === '1',
+    maxRate: parseMaxRate(query),
     resume: resumeRequest(lastEventId, query),
   };
+}
+
+/** One integer cannot name a place in several logs. */
+function parseIds(query: Query, partitions: number): Format['ids'] {
+  const ids = oneOf(query, 'ids', ['cursor', 'int'], 'cursor');
+  if (ids === 'int' && partitions > 1) throw invalid('ids', ids, `cursor: there are ${partitions} partitions here`);
+  return ids;
 }
 
 function parseTypes(query: Query): readonly string[] | undefined {

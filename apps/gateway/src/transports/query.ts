@@ -1,10 +1,6 @@
-import { DepthcastError } from '@depthcast/protocol';
+import { DepthcastError, invalid, type Query, quote, single } from '@depthcast/protocol';
 import type { ResumeRequest } from '../resume/locator.ts';
 
-/** A parsed query string; a parameter given twice is an array. */
-export type Query = Readonly<Record<string, string | readonly string[] | undefined>>;
-
-const SHOWN_CHARS_MAX = 60;
 const LAST_ID_CHARS_MAX = 2_048;
 
 /**
@@ -19,13 +15,6 @@ export function refuseArrayForms(query: Query, parameters: readonly string[]): v
     if (bracket < 0 || !parameters.includes(parameter)) continue;
     throw new DepthcastError('PARAMETER_INVALID', `${quote(name)} is no parameter: write ${parameter}=A,B`);
   }
-}
-
-/** @throws DepthcastError `PARAMETER_INVALID` when it is given more than once. */
-export function single(query: Query, name: string): string | undefined {
-  const value = query[name];
-  if (value === undefined || typeof value === 'string') return value;
-  throw invalid(name, value.join(' and '), 'one value');
 }
 
 /** The parts of a comma-separated parameter, which may also be given several times; blank ones are dropped. */
@@ -45,15 +34,6 @@ export function oneOf<T extends string>(query: Query, name: string, allowed: rea
   const known = allowed.find((value) => value === text.trim().toLowerCase());
   if (!known) throw invalid(name, text, allowed.join(', '));
   return known;
-}
-
-export function invalid(name: string, got: string, allowed: string): DepthcastError {
-  return new DepthcastError('PARAMETER_INVALID', `${name} ${quote(got)} is not allowed: takes ${allowed}`);
-}
-
-/** What came, safe to show: cut, and with control characters spelt out. */
-export function quote(text: string): string {
-  return JSON.stringify(text.length > SHOWN_CHARS_MAX ? `${text.slice(0, SHOWN_CHARS_MAX)}…` : text);
 }
 
 /** `Last-Event-ID` wins over `last_id`: a reconnecting EventSource sends both, and the header is the newer. */

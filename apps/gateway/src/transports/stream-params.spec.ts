@@ -1,6 +1,6 @@
 import type { BookKind } from '@depthcast/book';
+import type { Query } from '@depthcast/protocol';
 import { describe, expect, it } from '@jest/globals';
-import type { Query } from './query.ts';
 import { parseStreamSubscription } from './stream-params.ts';
 
 const KINDS: Record<string, BookKind | undefined> = { LEVELS: 'levels', ORDERS: 'orders', NEW: undefined };

@@ -1,6 +1,7 @@
 import type { BookKind } from '@depthcast/book';
 import {
   DepthcastError,
+  invalid,
   isView,
   LEVELS_DEFAULT,
   type LogStream,
@@ -10,15 +11,19 @@ import {
   parseLevels,
   parseStream,
   parseViewType,
+  type Query,
+  quote,
   type Stream,
   type StreamDefaults,
+  single,
   streamId,
   type ViewStream,
 } from '@depthcast/protocol';
 import { topicText } from '../fanout/topics.ts';
 import type { ResumeRequest } from '../resume/locator.ts';
 import { insteadOf, needsOrders, noOrders } from '../views/streams-of-orders.ts';
-import { invalid, list, type Query, quote, refuseArrayForms, resumeRequest, single } from './query.ts';
+import { parseMaxRate } from './max-rate.ts';
+import { list, refuseArrayForms, resumeRequest } from './query.ts';
 
 /** A stream that cannot be given, as the market-depth seed's `error` event says it. */
 export interface StreamError {
@@ -40,6 +45,8 @@ export interface StreamSubscription {
   /** Every symbol was asked for, with these: those that the log names later too. */
   readonly every: StreamDefaults | undefined;
   readonly intervalMs: number;
+  /** Messages a second. */
+  readonly maxRate: number | undefined;
   readonly resume: ResumeRequest | undefined;
 }
 
@@ -60,6 +67,7 @@ export const STREAM_PARAMETERS = [
   'data_type',
   'max_levels',
   'interval',
+  'max_rate',
   'last_id',
   'ticket',
 ] as const;
@@ -109,6 +117,7 @@ export function parseStreamSubscription(
     errors: [...errors.values(), ...doubts],
     every: given ? undefined : defaults,
     intervalMs: parseInterval(query, options.intervalMsDefault),
+    maxRate: parseMaxRate(query),
     resume: resumeRequest(lastEventId, query),
   };
 }
@@ -117,7 +126,7 @@ export function parseStreamSubscription(
 export function topicsOf(streams: readonly LogStream[]): string[] {
   return streams.flatMap(({ symbol, type }) => {
     const { types, interval }: LogStreamEvents = logStreamEvents[type];
-    return types.map((eventType) => topicText(eventType, symbol, interval));
+    return types.map((eventType) => topicText(eventType, symbol, eventType === 'kline' ? interval : undefined));
   });
 }
 

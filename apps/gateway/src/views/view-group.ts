@@ -17,18 +17,25 @@ export class ViewGroup {
   readonly intervalMs: number;
   readonly views: readonly View[];
   readonly hasLog: boolean;
+  readonly hasHeartbeats: boolean;
   readonly #framing: Framing;
   readonly #stats: ViewStats;
+  /** Of several frames in one write. */
+  readonly #bytesMax: number;
   readonly #sessions = new Set<ViewSession>();
   /** What the members were last sent. */
   #stamps: number[];
 
-  constructor(first: ViewSession, stats: ViewStats) {
+  /** @param bufferBytesMax what of one connection may wait unsent. */
+  constructor(first: ViewSession, stats: ViewStats, bufferBytesMax: number) {
     this.intervalMs = first.intervalMs;
     this.views = first.views;
     this.hasLog = first.hasLog;
+    this.hasHeartbeats = first.hasHeartbeats;
     this.#framing = first.framing;
     this.#stats = stats;
+    // Where there is a log beside them, it is to have room as well.
+    this.#bytesMax = first.hasLog ? bufferBytesMax / 2 : bufferBytesMax;
     this.#stamps = stampsOf(first.views);
   }
 
@@ -61,15 +68,17 @@ export class ViewGroup {
     const stamps = stampsOf(this.views);
     if (stamps.every((stamp, i) => stamp === this.#stamps[i])) return;
     const before = this.#stamps;
-    const text = framesSince(this, before);
+    const { text, frames } = framesSince(this, before);
     this.#stamps = stamps;
     if (text === '') return;
     const bytes = onWire(text, this.#framing);
+    const isWhole = frames === 1 || bytes.length <= this.#bytesMax;
     for (const session of this.#sessions) {
       if (session.state !== 'live') this.#stats.skipped++;
       else if (this.#isBusy(session)) this.#wait(session, before);
-      else if (session.stamps) this.#catchUp(session);
-      else this.#write(session, bytes);
+      else if (session.stamps || !isWhole) this.#catchUp(session, before);
+      else if (session.budget?.take(frames) ?? true) this.#write(session, bytes);
+      else this.#hold(session, before);
     }
   }
 
@@ -93,9 +102,9 @@ export class ViewGroup {
     this.complete(session);
   }
 
-  /** Its socket has yet to take what the log session beside it wrote. Views alone cannot be live and busy. */
+  /** Its socket has yet to take what another session of the connection wrote. */
   #isBusy(session: ViewSession): boolean {
-    return this.hasLog && session.sink.writableLength > 0;
+    return session.sink.writableLength > 0;
   }
 
   #wait(session: ViewSession, stamps: number[]): void {
@@ -104,11 +113,45 @@ export class ViewGroup {
     this.#drain(session);
   }
 
-  #catchUp(session: ViewSession): void {
-    const text = framesSince(this, session.stamps);
+  #catchUp(session: ViewSession, stamps: number[]): void {
+    session.stamps ??= stamps;
+    const isAll = this.#deliver(session);
     // In step with the group again when nothing newer than the group's last is missing to it.
-    session.stamps = undefined;
+    if (isAll && session.state === 'live') session.stamps = undefined;
+  }
+
+  /**
+   * What it has not been shown, as far as its rate allows and its socket should hold; the rest when they do.
+   *
+   * @returns whether that was all of it.
+   */
+  #deliver(session: ViewSession): boolean {
+    const framesMax = session.budget?.available ?? Number.POSITIVE_INFINITY;
+    const { text, frames, isAll } = session.takeFrames(framesMax, this.#bytesMax);
+    session.budget?.spend(frames);
     if (text !== '') this.#write(session, onWire(text, this.#framing));
+    if (isAll || session.state !== 'live') return isAll;
+    if (session.budget?.available === 0) this.#hold(session, []);
+    else this.#drain(session);
+    return false;
+  }
+
+  #hold(session: ViewSession, stamps: number[]): void {
+    session.stamps ??= stamps;
+    session.state = 'held';
+    session.budget?.hold('view', () => {
+      if (session.state === 'held') this.#goOn(session);
+    });
+  }
+
+  /** Its group may be another one by now: what it watches, and has been shown, is known by the session alone. */
+  #goOn(session: ViewSession): void {
+    if (this.#isBusy(session)) {
+      this.#drain(session);
+      return;
+    }
+    session.state = 'live';
+    this.#deliver(session);
   }
 
   #write(session: ViewSession, bytes: Buffer): void {
@@ -128,16 +171,7 @@ export class ViewGroup {
     session.state = 'draining';
     session.onDrained ??= (error) => {
       // An error is the end of the socket: to write again would be answered at once, for ever.
-      if (error || session.state !== 'draining') return;
-      if (this.#isBusy(session)) {
-        this.#drain(session);
-        return;
-      }
-      session.state = 'live';
-      // Its group may be another one by now: what it watches is known by the session alone.
-      const text = framesSince(session, session.stamps);
-      session.stamps = stampsOf(session.views);
-      if (text !== '') this.#write(session, onWire(text, this.#framing));
+      if (!error && session.state === 'draining') this.#goOn(session);
     };
     session.sink.write(EMPTY, session.onDrained);
   }

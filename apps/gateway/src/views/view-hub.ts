@@ -1,5 +1,6 @@
 import type { BookReplica } from '@depthcast/book';
 import { streamId, type ViewStream } from '@depthcast/protocol';
+import { SESSION_BUFFER_BYTES_MAX } from '../fanout/fanout.ts';
 import { onWire } from '../fanout/format.ts';
 import { View, type ViewSource } from './view.ts';
 import { ViewGroup, type ViewStats } from './view-group.ts';
@@ -28,6 +29,7 @@ export class ViewHub {
   readonly stats: ViewStats = { framesOut: 0, bytesOut: 0, packetsOut: 0, packetBytesOut: 0, skipped: 0 };
   readonly #source: ViewSource;
   readonly #nowMs: () => number;
+  readonly #bufferBytesMax: number;
   readonly #views = new Map<string, { view: View; sessions: number }>();
   readonly #groups = new Map<string, ViewGroup>();
   readonly #paces = new Map<number, Pace>();
@@ -37,8 +39,10 @@ export class ViewHub {
   #isDirty = false;
   #isPaused = true;
 
-  constructor(source: ViewSource, nowMs: () => number) {
+  /** @param bufferBytesMax what of one connection may wait unsent. */
+  constructor(source: ViewSource, nowMs: () => number, bufferBytesMax = SESSION_BUFFER_BYTES_MAX) {
     this.#source = source;
+    this.#bufferBytesMax = bufferBytesMax;
     this.#nowMs = nowMs;
   }
 
@@ -53,7 +57,7 @@ export class ViewHub {
 
   /** Writes `head` (control frames) and the newest frames in one go, then keeps the session up to date. */
   add(session: ViewSession, head: string): void {
-    const text = head + framesSince(session, undefined);
+    const text = head + framesSince(session, undefined).text;
     if (text !== '') session.sink.write(onWire(text, session.framing));
     this.#sessions.add(session);
     for (const view of session.views) this.#hold(view);
@@ -141,8 +145,9 @@ export class ViewHub {
     }
   }
 
-  writeToAll(text: string): void {
-    for (const group of this.#groups.values()) group.writeToAll(text);
+  /** Once a connection, whatever the number of its view sessions. */
+  heartbeat(text: string): void {
+    for (const group of this.#groups.values()) if (group.hasHeartbeats) group.writeToAll(text);
   }
 
   stop(): void {
@@ -171,7 +176,7 @@ export class ViewHub {
   #enter(session: ViewSession): void {
     let group = this.#groups.get(session.key);
     if (!group) {
-      group = new ViewGroup(session, this.stats);
+      group = new ViewGroup(session, this.stats, this.#bufferBytesMax);
       this.#groups.set(session.key, group);
       this.#pace(session.intervalMs).groups.add(group);
     }

@@ -1,5 +1,5 @@
 import { type BookReplica, L3Book, renderMbo, renderMbp, seedTime } from '@depthcast/book';
-import { formatCursor, streamId, type ViewStream } from '@depthcast/protocol';
+import { type Cursor, streamId, type ViewStream } from '@depthcast/protocol';
 import { controlFrame } from '../fanout/format.ts';
 import { noOrders } from './streams-of-orders.ts';
 
@@ -14,6 +14,8 @@ export interface ViewFrame {
 
 export interface ViewSource {
   book(symbol: string): BookReplica | undefined;
+  /** The id of a frame that shows a book as of a cursor. */
+  idOf(cursor: Cursor): string;
   /** No events come: what is shown may be old. */
   readonly isStale: boolean;
   /** Event time of the last clock event, µs: what ages are reckoned from, where the book's own is not newer. */
@@ -73,7 +75,7 @@ export class View {
     const body =
       `event: market_data\ndata: {"event":"market_data","stream_id":"${this.key}","symbol":"${symbol}",` +
       `"data":${data},"sequence":${cursor.offset},"timestamp":"${seedTime(tsEventUs / 1000)}"${stale}}\n\n`;
-    return { idLine: `id: ${formatCursor(cursor)}\n`, body, sequence: cursor.offset };
+    return { idLine: `id: ${this.#source.idOf(cursor)}\n`, body, sequence: cursor.offset };
   }
 }
 

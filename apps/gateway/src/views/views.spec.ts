@@ -1,5 +1,5 @@
 import { type BookReplica, LevelReplica, restoreReplica, seedTime } from '@depthcast/book';
-import type { ViewStream } from '@depthcast/protocol';
+import { formatCursor, type ViewStream } from '@depthcast/protocol';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { MemorySink } from '../testing/memory-sink.ts';
 import { ViewHub } from './view-hub.ts';
@@ -14,6 +14,7 @@ class Bench {
   readonly hub = new ViewHub(
     {
       book: (symbol) => this.books.get(symbol),
+      idOf: formatCursor,
       get isStale() {
         return bench.isStale;
       },

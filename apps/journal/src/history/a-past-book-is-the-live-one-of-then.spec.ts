@@ -42,7 +42,7 @@ describe('a past book', () => {
       fc.asyncProperty(steps, async (list) => {
         const { history, moments } = record(list);
         snapshots += history.rows.filter(({ type }) => type === 'book_snapshot').length;
-        const books = new PastBooks(history);
+        const books = new PastBooks(history, 1);
         for (const { at, live } of moments.slice(4)) {
           for (const name of [LEVELS, ORDERS]) {
             if (live.get(name)?.status === 'buffering') continue;
@@ -63,7 +63,7 @@ describe('a past book', () => {
         const { history, moments } = record(list);
         const { at, live } = moments.at(-1) as Moment;
         for (const name of [LEVELS, ORDERS]) {
-          const state = storedState(await new PastBooks(history).asOf(name, at)) ?? '';
+          const state = storedState(await new PastBooks(history, 1).asOf(name, at)) ?? '';
           const { tsEventUs, ...stored } = JSON.parse(state);
           const { tsEventUs: _, ...own } = JSON.parse(JSON.stringify(live.get(name)));
           expect(stored).toEqual(own);
@@ -93,7 +93,7 @@ describe('where events are missing', () => {
     let found = 0;
     for (const { at, live } of moments.filter((moment) => moment.at.offset >= hole.offset)) {
       for (const name of [LEVELS, ORDERS]) {
-        const answer = await new PastBooks(history).asOf(name, at).then(said, (error) => error.code);
+        const answer = await new PastBooks(history, 1).asOf(name, at).then(said, (error) => error.code);
         if (answer === 'HISTORY_MISSING') missing++;
         else {
           found++;
@@ -112,7 +112,7 @@ describe('where events are missing', () => {
     history.lose(1, history.rows.length - 1 - keeps);
     history.add({ topic: `symbol:${ORDERS}`, payload: definition?.payload ?? '' });
     expect(history.rows.map(({ type }) => type)).toContain('book_order');
-    const answer = new PastBooks(history).asOf(ORDERS, history.tail as Cursor);
+    const answer = new PastBooks(history, 1).asOf(ORDERS, history.tail as Cursor);
     await expect(answer).rejects.toMatchObject({ code: 'HISTORY_MISSING' });
   });
 
@@ -121,7 +121,7 @@ describe('where events are missing', () => {
     const definition = history.rows.find(({ type, symbol }) => type === 'symbol' && symbol === ORDERS);
     history.lose(0, history.rows.length - 4, false);
     history.add({ topic: `symbol:${ORDERS}`, payload: definition?.payload ?? '' });
-    const answer = new PastBooks(history).asOf(ORDERS, history.tail as Cursor);
+    const answer = new PastBooks(history, 1).asOf(ORDERS, history.tail as Cursor);
     await expect(answer).rejects.toMatchObject({ code: 'HISTORY_MISSING' });
   });
 
@@ -129,13 +129,13 @@ describe('where events are missing', () => {
     const second: Step = { do: 'wait', seconds: 1 };
     const diffs = [1, 2, 3].flatMap((n): Step[] => [{ do: 'diff', bids: [[`9.${n}`, '1.5']], asks: [] }, second]);
     const { history } = record([{ do: 'wait', seconds: 70 }, second, ...diffs]);
-    await expect(new PastBooks(history).asOf(LEVELS, history.tail as Cursor)).resolves.toBeDefined();
+    await expect(new PastBooks(history, 1).asOf(LEVELS, history.tail as Cursor)).resolves.toBeDefined();
     const snapshot = history.rows.findLastIndex(({ type, symbol }) => type === 'book_snapshot' && symbol === LEVELS);
     const change = history.rows.findIndex(
       ({ type, symbol }, n) => n > snapshot && type === 'book_change' && symbol === LEVELS,
     );
     history.lose(change, 1, false);
-    await expect(new PastBooks(history).asOf(LEVELS, history.tail as Cursor)).rejects.toThrow(/checksum/);
+    await expect(new PastBooks(history, 1).asOf(LEVELS, history.tail as Cursor)).rejects.toThrow(/checksum/);
   });
 
   it('an event that is not on the timeline has no book', async () => {
@@ -146,12 +146,12 @@ describe('where events are missing', () => {
       { epoch: 2, offset: 0 },
       { epoch: 0, offset: 5 },
     ]) {
-      await expect(new PastBooks(history).asOf(LEVELS, at)).rejects.toMatchObject({ code: 'HISTORY_MISSING' });
+      await expect(new PastBooks(history, 1).asOf(LEVELS, at)).rejects.toMatchObject({ code: 'HISTORY_MISSING' });
     }
     history.add({
       topic: 'epoch',
       payload: `{"type":"epoch","epoch":9,"previous_tail":"${formatCursor({ epoch: 1, offset: tail.offset - 1 })}","reason":"x"}`,
     });
-    await expect(new PastBooks(history).asOf(LEVELS, tail)).rejects.toMatchObject({ code: 'HISTORY_MISSING' });
+    await expect(new PastBooks(history, 1).asOf(LEVELS, tail)).rejects.toMatchObject({ code: 'HISTORY_MISSING' });
   });
 });

@@ -1,6 +1,7 @@
-import { formatCursor } from '@depthcast/protocol';
+import type { Cursor } from '@depthcast/protocol';
 import { stringify } from 'csv-stringify/sync';
 import type { ReadRow } from '../stores/journal-store.ts';
+import type { PlaceOfEach, Scope } from './places.ts';
 import type { RowKind } from './row-kinds.ts';
 
 export type Pages = AsyncIterable<readonly ReadRow[]>;
@@ -13,6 +14,10 @@ export interface JsonPage {
   /** Rows in the order of the log: one more than `limit` shows that there are more. */
   readonly rows: Pages;
   readonly limit: number;
+  /** Says places. */
+  readonly scope: Scope;
+  /** Where the rows begin. */
+  readonly after: PlaceOfEach;
   /** Rows beyond the list's end, such as the bar that is still open; asked for only where the list is at its end. */
   readonly last?: () => Promise<readonly ReadRow[]>;
   /** The cursor before which there is more, where it is known. */
@@ -23,19 +28,20 @@ export interface JsonPage {
  * A JSON answer in pieces, a page of rows each, so that no more than that is held: the stored bytes, neither parsed nor
  * made anew. `next` is what `after` takes to go on, null at the end.
  */
-export async function* jsonPieces({ kind, head, rows, limit, last, previous }: JsonPage): AsyncGenerator<string> {
+export async function* jsonPieces(page: JsonPage): AsyncGenerator<string> {
+  const { kind, head, rows, limit, last, previous, scope } = page;
   const members = Object.entries(head).map(([name, value]) => `"${name}":${JSON.stringify(value)},`);
   let text = `{${members.join('')}"${kind.name}":[`;
   let count = 0;
   let next: string | null = null;
-  let cursor = '';
+  const passed: (Cursor | undefined)[] = [...page.after];
   const add = (row: ReadRow) => {
     text += (count++ === 0 ? '' : ',') + kind.json(row);
-    cursor = formatCursor(row);
+    passed[row.partition] = row;
   };
   for await (const page of rows) {
     for (const row of page) {
-      if (count === limit) next = cursor;
+      if (count === limit) next ??= scope.format(passed);
       else add(row);
     }
     yield text;

@@ -1,10 +1,21 @@
 import { type BookReplica, OrderReplica } from '@depthcast/book';
-import { type Cursor, formatCursor, formatTsNs, LEVELS_DEFAULT, LEVELS_MAX } from '@depthcast/protocol';
-import { Controller, Get, Header, Query } from '@nestjs/common';
+import {
+  type Cursor,
+  formatCursor,
+  formatTsNs,
+  LEVELS_DEFAULT,
+  LEVELS_MAX,
+  partitionOf,
+  type Query as QueryString,
+  single,
+} from '@depthcast/protocol';
+import { Controller, Get, Header, Inject, Query } from '@nestjs/common';
+import { PARTITIONS } from '../tokens.ts';
 import { AtOnce } from './at-once.ts';
 import { KnownSymbols } from './known-symbols.ts';
-import { checkNames, moment, type Query as QueryString, required, single, whole } from './params.ts';
+import { checkNames, moment, required, whole } from './params.ts';
 import { PastBooks } from './past-books.ts';
+import { type Place, placeIn } from './places.ts';
 
 const BOOKS_AT_ONCE_MAX = 8;
 
@@ -14,17 +25,19 @@ export class BookController {
   readonly #slots = new AtOnce('past books', BOOKS_AT_ONCE_MAX);
   readonly #symbols: KnownSymbols;
   readonly #books: PastBooks;
+  readonly #partitions: number;
 
-  constructor(symbols: KnownSymbols, books: PastBooks) {
+  constructor(symbols: KnownSymbols, books: PastBooks, @Inject(PARTITIONS) partitions: number) {
     this.#symbols = symbols;
     this.#books = books;
+    this.#partitions = partitions;
   }
 
   @Get('book')
   @Header('Content-Type', 'application/json; charset=utf-8')
   async book(@Query() query: QueryString): Promise<string> {
     checkNames(query, ['symbol', 'at', 'levels']);
-    const at = moment(query, 'at');
+    const at = moment(query, 'at', this.#partitions);
     const levels = levelsOf(query);
     const symbol = await this.#symbols.check(required(query, 'symbol', 'one of /api/history/symbols'));
     return this.#slots.during(async () => {
@@ -33,8 +46,8 @@ export class BookController {
     });
   }
 
-  async #cursorOf(symbol: string, at: number | Cursor | undefined): Promise<Cursor> {
-    if (typeof at === 'object') return at;
+  async #cursorOf(symbol: string, at: number | Place | undefined): Promise<Cursor> {
+    if (typeof at === 'object') return placeIn(partitionOf(symbol, this.#partitions), at);
     return this.#books.lastChange(symbol, at === undefined ? undefined : at * 1_000);
   }
 }

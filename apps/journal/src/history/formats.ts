@@ -1,4 +1,5 @@
-import { oneOf, type Query } from './params.ts';
+import type { Query } from '@depthcast/protocol';
+import { oneOf } from './params.ts';
 
 export const FORMATS = ['json', 'csv', 'parquet'] as const;
 export type Format = (typeof FORMATS)[number];

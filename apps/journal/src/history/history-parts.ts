@@ -7,7 +7,7 @@ import { type JournalConfig, retentionOf } from '../config.ts';
 import { InternalController } from '../internal/internal.controller.ts';
 import type { JournalStore } from '../stores/journal-store.ts';
 import { STORE } from '../stores/store-token.ts';
-import { CONFIG } from '../tokens.ts';
+import { CONFIG, PARTITIONS } from '../tokens.ts';
 import { BookController } from './book.controller.ts';
 import { ErrorFilter } from './error-filter.ts';
 import { ExportDesk } from './export-desk.ts';
@@ -28,6 +28,7 @@ export const HISTORY_CONTROLLERS: readonly Type<unknown>[] = [
 export const HISTORY_PROVIDERS: readonly Provider[] = [
   { provide: APP_FILTER, useClass: ErrorFilter },
   { provide: HISTORY, inject: [STORE], useFactory: (store: JournalStore) => historySource(store) },
+  { provide: PARTITIONS, inject: [CONFIG], useFactory: ({ PARTITIONS: count }: JournalConfig) => count },
   { provide: SCRATCH, inject: [CONFIG], useFactory: scratchFolder },
   { provide: RETENTION, inject: [CONFIG], useFactory: retentionOf },
   { provide: LAG, inject: [Metrics], useFactory: lagOf },
@@ -42,7 +43,10 @@ function scratchFolder(config: JournalConfig): string {
   return url === undefined && isFile ? join(folder ?? dirname(file), 'scratch') : join(tmpdir(), 'depthcast-scratch');
 }
 
-/** The recorder's own gauge: whoever asks here is told what a dashboard shows. */
+/** The recorders' own gauge: whoever asks here is told what a dashboard shows. */
 function lagOf(metrics: Metrics): StoredLag {
-  return async () => (await metrics.getSingleMetric('depthcast_journal_lag_events')?.get())?.values[0]?.value;
+  return async () => {
+    const values = (await metrics.getSingleMetric('depthcast_journal_lag_events')?.get())?.values;
+    return values?.reduce((sum, { value }) => sum + value, 0);
+  };
 }

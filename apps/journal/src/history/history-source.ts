@@ -10,9 +10,6 @@ export type HistorySource = Pick<
 /** What Nest injects the {@link HistorySource} by. */
 export const HISTORY = Symbol('history');
 
-/** Partitions are numbered from 0, and until there are several this is the only one. */
-export const PARTITION = 0;
-
 /** The store as its readers see it: a database that does not answer is an answer with a name, `HISTORY_UNAVAILABLE`. */
 export function historySource(store: JournalStore): HistorySource {
   return {

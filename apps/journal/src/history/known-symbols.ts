@@ -1,7 +1,6 @@
-import { DepthcastError, normalizeSymbol } from '@depthcast/protocol';
+import { DepthcastError, normalizeSymbol, quote } from '@depthcast/protocol';
 import { Inject, Injectable } from '@nestjs/common';
 import { HISTORY, type HistorySource } from './history-source.ts';
-import { quote } from './params.ts';
 
 const SHOWN_MAX = 20;
 

@@ -1,31 +1,30 @@
 import {
   ACCOUNT_PATTERN,
   type Cursor,
-  compareCursors,
   DepthcastError,
   EVENT_TYPES,
+  invalid,
   normalizeSymbol,
   PRIVATE_EVENT_TYPES,
   parseCursor,
-  tryParseCursor,
+  type Query,
+  quote,
+  single,
 } from '@depthcast/protocol';
-
-/** A parsed query string; a parameter given twice is an array. */
-export type Query = Readonly<Record<string, string | readonly string[] | undefined>>;
+import { isBefore, type Place, placeInvalid, tryPlace } from './places.ts';
 
 /** The last millisecond whose microseconds a Number holds exactly: a day in 2255. */
 export const TIME_MS_MAX = Math.floor(Number.MAX_SAFE_INTEGER / 1_000);
 const TIME_TAKES = 'a time from 1970 to 2255: milliseconds, or ISO 8601 such as 2026-01-31T12:00:00Z';
-const SHOWN_CHARS_MAX = 60;
 const LIST_ITEMS_MAX = 100;
 const ISO = /^(\d{4}-\d\d-\d\d)(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)?)?$/;
 
-/** What a page of history is about. Times in ms; `toMs` is exclusive, and so are the cursors. */
+/** What a page of history is about. Times in ms; `toMs` is exclusive, and so are the places. */
 export interface Range {
   readonly fromMs: number | undefined;
   readonly toMs: number | undefined;
-  readonly after: Cursor | undefined;
-  readonly before: Cursor | undefined;
+  readonly after: Place | undefined;
+  readonly before: Place | undefined;
 }
 
 export const RANGE_PARAMETERS = ['start_time', 'end_time', 'after', 'before'] as const;
@@ -37,13 +36,6 @@ export function checkNames(query: Query, names: readonly string[]): void {
     const takes = names.length === 0 ? 'none is taken here' : `takes ${names.join(', ')}`;
     throw new DepthcastError('PARAMETER_INVALID', `${quote(name)} is no parameter: ${takes}`);
   }
-}
-
-/** @throws DepthcastError `PARAMETER_INVALID` when it is given more than once. */
-export function single(query: Query, name: string): string | undefined {
-  const value = query[name];
-  if (value === undefined || typeof value === 'string') return value;
-  throw invalid(name, value.join(' and '), 'one value');
 }
 
 /** @throws DepthcastError `PARAMETER_INVALID` when it is absent, or given more than once. */
@@ -103,25 +95,40 @@ export function cursor(query: Query, name: string): Cursor | undefined {
   }
 }
 
-/** A moment, of which there are two sorts: ms, or a place in the log. @throws DepthcastError `PARAMETER_INVALID` */
-export function moment(query: Query, name: string): number | Cursor | undefined {
+/** A cursor of one partition, or of all of them. @throws DepthcastError `CURSOR_INVALID` naming the parameter. */
+function place(query: Query, name: string, partitions: number): Place | undefined {
+  if (partitions === 1) return cursor(query, name);
+  const text = single(query, name)?.trim();
+  if (text === undefined) return undefined;
+  const found = tryPlace(text, partitions);
+  if (!found) throw placeInvalid(name, quote(text), partitions);
+  return found;
+}
+
+/**
+ * A moment, of which there are two sorts: ms, or a place in the log.
+ *
+ * @param partitions 1: a place in one partition's log alone.
+ * @throws DepthcastError `PARAMETER_INVALID`
+ */
+export function moment(query: Query, name: string, partitions: number): number | Place | undefined {
   const text = single(query, name);
   if (text === undefined) return undefined;
-  const at = tryTime(text) ?? tryParseCursor(text.trim());
+  const at = tryTime(text) ?? tryPlace(text.trim(), partitions);
   if (at === undefined) throw invalid(name, text, `${TIME_TAKES}; or a cursor`);
   return at;
 }
 
 /** @throws DepthcastError `PARAMETER_INVALID` or `CURSOR_INVALID` when it is malformed or holds nothing. */
-export function range(query: Query): Range {
+export function range(query: Query, partitions: number): Range {
   const fromMs = time(query, 'start_time');
   const toMs = time(query, 'end_time');
-  const after = cursor(query, 'after');
-  const before = cursor(query, 'before');
+  const after = place(query, 'after', partitions);
+  const before = place(query, 'before', partitions);
   if (fromMs !== undefined && toMs !== undefined && toMs <= fromMs) {
     throw invalid('end_time', single(query, 'end_time') as string, 'a time after start_time');
   }
-  if (after && before && compareCursors(after, before) >= 0) {
+  if (after && before && !isBefore(after, before)) {
     throw invalid('before', single(query, 'before') as string, 'a cursor beyond after');
   }
   return { fromMs, toMs, after, before };
@@ -147,15 +154,6 @@ export function typesAndAccount(query: Query): { types: readonly string[] | unde
 export function symbolList(query: Query): readonly string[] | undefined {
   const names = list(query, 'symbols');
   return names && [...new Set(names.map(normalizeSymbol))];
-}
-
-export function invalid(name: string, got: string, allowed: string): DepthcastError {
-  return new DepthcastError('PARAMETER_INVALID', `${name} ${quote(got)} is not allowed: takes ${allowed}`);
-}
-
-/** What came, safe to show: cut, and with control characters spelt out. */
-export function quote(text: string): string {
-  return JSON.stringify(text.length > SHOWN_CHARS_MAX ? `${text.slice(0, SHOWN_CHARS_MAX)}…` : text);
 }
 
 /** Without a zone it is UTC, wherever this runs. A `+` that nobody escaped has come as a blank. */

@@ -59,7 +59,7 @@ describe('a past book of a real session', () => {
     }
     expect(live.length).toBeGreaterThan(MOMENTS);
     expect(history.rows.filter(({ type }) => type === 'book_snapshot').length).toBeGreaterThan(1);
-    const books = new PastBooks(history);
+    const books = new PastBooks(history, 1);
     for (let n = 0; n < MOMENTS; n++) {
       const { at, bids, asks, last } = live[Math.floor((n * live.length) / MOMENTS)] as (typeof live)[number];
       const replica = await books.asOf(SYMBOL, at);

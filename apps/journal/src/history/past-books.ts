@@ -5,12 +5,14 @@ import {
   compareCursors,
   DepthcastError,
   formatCursor,
+  partitionOf,
   successor,
 } from '@depthcast/protocol';
 import { Inject, Injectable } from '@nestjs/common';
 import type { EventQuery, ReadRow } from '../stores/journal-store.ts';
+import { PARTITIONS } from '../tokens.ts';
 import { BookRebuilder, REBUILD_TYPES } from './book-rebuilder.ts';
-import { HISTORY, type HistorySource, PARTITION } from './history-source.ts';
+import { HISTORY, type HistorySource } from './history-source.ts';
 
 const PAGE_ROWS = 5_000;
 const WHOLE_TYPES = ['book_snapshot', 'book_orders'];
@@ -29,23 +31,26 @@ interface Start {
 @Injectable()
 export class PastBooks {
   readonly #history: HistorySource;
+  readonly #partitions: number;
 
-  constructor(@Inject(HISTORY) history: HistorySource) {
+  constructor(@Inject(HISTORY) history: HistorySource, @Inject(PARTITIONS) partitions: number) {
     this.#history = history;
+    this.#partitions = partitions;
   }
 
   /**
-   * A symbol's book after an event of the log.
+   * A symbol's book after an event of its partition's log.
    *
    * @throws DepthcastError `HISTORY_MISSING` where what it is made of is not kept.
    * @throws Error when a checksum shows that the rebuilt book is not what the engine's was.
    */
   async asOf(symbol: string, at: Cursor): Promise<BookReplica> {
-    await this.#checkKept(at);
-    const start = await this.#start(symbol, at);
+    const partition = this.#partitionOf(symbol);
+    await this.#checkKept(partition, at);
+    const start = await this.#start(partition, symbol, at);
     const rebuilder = new BookRebuilder(symbol, start.knowsAll);
     if (start.whole) await this.#recall(symbol, start.whole, rebuilder);
-    const query = { symbols: [symbol], types: REBUILD_TYPES, before: successor(at), partition: PARTITION };
+    const query = { symbols: [symbol], types: REBUILD_TYPES, before: successor(at), partition };
     const all = start.after ? { ...query, after: start.after } : query;
     for await (const page of this.#history.events(all, PAGE_ROWS)) {
       for (const row of page) {
@@ -67,15 +72,15 @@ export class PastBooks {
    */
   async lastChange(symbol: string, tsUs: number | undefined): Promise<Cursor> {
     const until = tsUs === undefined ? {} : { toUs: tsUs + 1 };
-    const row = await this.#newest({ symbols: [symbol], types: BOOK_EVENT_TYPES, ...until });
+    const row = await this.#newest(symbol, { types: BOOK_EVENT_TYPES, ...until });
     if (!row) throw missing(`no book of ${symbol} is kept from then`);
     return { epoch: row.epoch, offset: row.offset };
   }
 
   /** Whether the timeline that is kept goes through an event. */
-  async #checkKept(at: Cursor): Promise<void> {
-    const [partitions, epochs] = await Promise.all([this.#history.partitions(), this.#history.epochs(PARTITION)]);
-    const kept = partitions.find(({ partition }) => partition === PARTITION);
+  async #checkKept(partition: number, at: Cursor): Promise<void> {
+    const [partitions, epochs] = await Promise.all([this.#history.partitions(), this.#history.epochs(partition)]);
+    const kept = partitions.find((summary) => summary.partition === partition);
     const tail = kept?.position.cursor;
     if (!tail || compareCursors(at, tail) > 0) {
       throw missing(`${formatCursor(at)} is not stored yet: history ends at ${tail ? formatCursor(tail) : 'nothing'}`);
@@ -88,44 +93,56 @@ export class PastBooks {
     } as const;
     // Before the earliest, single updates may have been dropped, of which no book is made.
     const isAmongAll = kept.earliest && compareCursors(at, kept.earliest) >= 0;
-    if (lost || (isAmongAll && !(await this.#newest(rows)))) {
+    if (lost || (isAmongAll && !(await this.#newestIn(partition, rows)))) {
       throw missing(`${formatCursor(at)} is no event of the log as it went on`);
     }
   }
 
-  async #start(symbol: string, at: Cursor): Promise<Start> {
-    const holes = await this.#history.holes(PARTITION);
+  async #start(partition: number, symbol: string, at: Cursor): Promise<Start> {
+    const holes = await this.#history.holes(partition);
     const hole = holes.filter(({ next }) => compareCursors(next, at) <= 0).at(-1)?.next;
-    const whole = await this.#newest({ symbols: [symbol], types: WHOLE_TYPES, before: successor(at) });
+    const whole = await this.#newest(symbol, { types: WHOLE_TYPES, before: successor(at) });
     if (whole && (!hole || compareCursors(whole, hole) >= 0)) {
       return { whole: { epoch: whole.epoch, offset: whole.offset }, after: before(whole), knowsAll: false };
     }
-    return { whole: undefined, after: hole && before(hole), knowsAll: !hole && (await this.#isFromTheBeginning()) };
+    return {
+      whole: undefined,
+      after: hole && before(hole),
+      knowsAll: !hole && (await this.#isFromTheBeginning(partition)),
+    };
   }
 
-  async #isFromTheBeginning(): Promise<boolean> {
-    const [partitions, [first]] = await Promise.all([this.#history.partitions(), this.#history.epochs(PARTITION)]);
-    const earliest = partitions.find(({ partition }) => partition === PARTITION)?.earliest;
+  async #isFromTheBeginning(partition: number): Promise<boolean> {
+    const [partitions, [first]] = await Promise.all([this.#history.partitions(), this.#history.epochs(partition)]);
+    const earliest = partitions.find((summary) => summary.partition === partition)?.earliest;
     return first?.previousTail === null && earliest?.epoch === first.epoch && earliest.offset === 0;
   }
 
   /** What is known of a symbol beside its book, as of a whole one. */
   async #recall(symbol: string, whole: Cursor, rebuilder: BookRebuilder): Promise<void> {
     const [defined, status] = await Promise.all([
-      this.#newest({ symbols: [symbol], types: ['symbol'], before: whole }),
-      this.#newest({ symbols: [symbol], types: ['book_status'], before: whole }),
+      this.#newest(symbol, { types: ['symbol'], before: whole }),
+      this.#newest(symbol, { types: ['book_status'], before: whole }),
     ]);
     if (defined) rebuilder.apply(defined);
     if (status) rebuilder.replica.status = (JSON.parse(status.payload) as { status: BookStatus }).status;
   }
 
+  #partitionOf(symbol: string): number {
+    return partitionOf(symbol, this.#partitions);
+  }
+
   async #price(symbol: string, at: Cursor): Promise<string | undefined> {
-    const row = await this.#newest({ symbols: [symbol], types: ['market'], before: successor(at) });
+    const row = await this.#newest(symbol, { types: ['market'], before: successor(at) });
     return row && /"price":([^,}]+)/.exec(row.payload)?.[1];
   }
 
-  async #newest(query: EventQuery): Promise<ReadRow | undefined> {
-    const pages = this.#history.events({ ...query, partition: PARTITION, newestFirst: true, limit: 1 });
+  #newest(symbol: string, query: EventQuery): Promise<ReadRow | undefined> {
+    return this.#newestIn(this.#partitionOf(symbol), { ...query, symbols: [symbol] });
+  }
+
+  async #newestIn(partition: number, query: EventQuery): Promise<ReadRow | undefined> {
+    const pages = this.#history.events({ ...query, partition, newestFirst: true, limit: 1 });
     for await (const [row] of pages) return row;
     return undefined;
   }

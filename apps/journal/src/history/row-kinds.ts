@@ -20,6 +20,14 @@ export interface RowKind {
   readonly values: (row: ReadRow) => (string | undefined)[];
 }
 
+const EVENT_MEMBERS = {
+  type: 'VARCHAR',
+  symbol: 'VARCHAR',
+  account: 'VARCHAR',
+  ts_us: 'BIGINT',
+  data: 'VARCHAR',
+} as const;
+
 export const KINDS = {
   updates: flat('updates', 'bbo', {
     symbol: 'VARCHAR',
@@ -59,27 +67,26 @@ export const KINDS = {
     name: 'events',
     types: undefined,
     json: (row) => `{"id":"${formatCursor(row)}","type":"${row.type}","data":${row.payload}}`,
-    columns: columnsOf({
-      id: 'VARCHAR',
-      type: 'VARCHAR',
-      symbol: 'VARCHAR',
-      account: 'VARCHAR',
-      ts_us: 'BIGINT',
-      data: 'VARCHAR',
-    }),
-    values: (row) => [
-      formatCursor(row),
-      row.type,
-      row.symbol ?? undefined,
-      row.account ?? undefined,
-      String(row.tsUs),
-      row.payload,
-    ],
+    columns: columnsOf({ id: 'VARCHAR', ...EVENT_MEMBERS }),
+    values: (row) => [formatCursor(row), ...eventValues(row)],
   },
 } as const satisfies Record<string, RowKind>;
 
+/** Where there are several, an event's id is one within its partition. */
+export const PARTITIONED_EVENTS: RowKind = {
+  ...KINDS.events,
+  json: (row) =>
+    `{"id":"${formatCursor(row)}","partition":${row.partition},"type":"${row.type}","data":${row.payload}}`,
+  columns: columnsOf({ id: 'VARCHAR', partition: 'BIGINT', ...EVENT_MEMBERS }),
+  values: (row) => [formatCursor(row), String(row.partition), ...eventValues(row)],
+};
+
 export type KindName = keyof typeof KINDS;
 export const KIND_NAMES = Object.keys(KINDS) as KindName[];
+
+function eventValues({ type, symbol, account, tsUs, payload }: ReadRow): (string | undefined)[] {
+  return [type, symbol ?? undefined, account ?? undefined, String(tsUs), payload];
+}
 
 /** Events of one type whose payloads have no member inside another: each is a row as it stands, behind its id. */
 function flat(name: string, type: string, members: Record<string, ColumnType>): RowKind {

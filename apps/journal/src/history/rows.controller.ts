@@ -1,17 +1,18 @@
-import { type EventType, formatCursor, klineIntervals } from '@depthcast/protocol';
+import { type EventType, formatCursor, klineIntervals, type Query as QueryString } from '@depthcast/protocol';
 import { Controller, Get, Inject, Query, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { EventQuery, ReadRow } from '../stores/journal-store.ts';
+import { PARTITIONS } from '../tokens.ts';
 import { csvPieces, firstRows, type JsonPage, jsonPieces, type Pages } from './answers.ts';
 import { AtOnce } from './at-once.ts';
 import { ExportDesk } from './export-desk.ts';
 import { CONTENT_TYPES, type Format, formatOf } from './formats.ts';
-import { HISTORY, type HistorySource, PARTITION } from './history-source.ts';
+import { HISTORY, type HistorySource } from './history-source.ts';
 import { KnownSymbols } from './known-symbols.ts';
+import { mergedRows } from './merged-rows.ts';
 import {
   checkNames,
   oneOf,
-  type Query as QueryString,
   RANGE_PARAMETERS,
   type Range,
   range,
@@ -21,7 +22,8 @@ import {
   whole,
 } from './params.ts';
 import { parquetPieces } from './parquet.ts';
-import { KIND_NAMES, KINDS, type RowKind } from './row-kinds.ts';
+import { type PlaceOfEach, Scope } from './places.ts';
+import { KIND_NAMES, KINDS, type KindName, PARTITIONED_EVENTS, type RowKind } from './row-kinds.ts';
 import { sendPieces } from './send-pieces.ts';
 
 /** What Nest injects the folder for scratch files by. */
@@ -44,6 +46,7 @@ const CLOCKS_DIFFER_US = 60_000_000;
 interface Asked {
   readonly kind: RowKind;
   readonly head: JsonPage['head'];
+  /** Without its places, which `range` has. */
   readonly query: EventQuery;
   readonly range: Range;
   readonly format: Format;
@@ -59,17 +62,20 @@ export class RowsController {
   readonly #symbols: KnownSymbols;
   readonly #desk: ExportDesk;
   readonly #scratch: string;
+  readonly #partitions: number;
 
   constructor(
     @Inject(HISTORY) history: HistorySource,
     symbols: KnownSymbols,
     desk: ExportDesk,
     @Inject(SCRATCH) scratch: string,
+    @Inject(PARTITIONS) partitions: number,
   ) {
     this.#history = history;
     this.#symbols = symbols;
     this.#desk = desk;
     this.#scratch = scratch;
+    this.#partitions = partitions;
   }
 
   @Get('updates')
@@ -87,11 +93,10 @@ export class RowsController {
   async candles(@Query() query: QueryString, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
     checkNames(query, ['symbol', 'interval', ...RANGE_NAMES]);
     const interval = oneOf(query, 'interval', klineIntervals) ?? '1m';
-    const asked = range(query);
+    const asked = range(query, this.#partitions);
     const symbol = await this.#symbols.check(required(query, 'symbol', 'one of /api/history/symbols'));
     const format = formatOf(query, request.headers.accept, 'json');
     const search = { ...barSearch(asked), symbols: [symbol], interval };
-    const { before } = asked;
     await this.#answer(reply, request, {
       kind: KINDS.candles,
       head: { symbol, interval },
@@ -99,20 +104,20 @@ export class RowsController {
       range: asked,
       format,
       limit: limitOf(query, format, CANDLES),
-      ...(before ? {} : { last: () => this.#openBar(search) }),
+      ...(asked.before ? {} : { last: () => this.#openBar(search, asked) }),
     });
   }
 
-  /** In the log's order, from the earliest that is kept or from `after` on. */
+  /** In the log's order, of several as they are merged, from the earliest that is kept or from `after` on. */
   @Get('events')
   async events(@Query() query: QueryString, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
     checkNames(query, ['types', 'symbols', 'account', ...RANGE_NAMES]);
     const format = formatOf(query, request.headers.accept, 'json');
     await this.#answer(reply, request, {
-      kind: KINDS.events,
+      kind: this.#kind('events'),
       head: {},
       query: await this.#eventSearch(query),
-      range: range(query),
+      range: range(query, this.#partitions),
       format,
       limit: limitOf(query, format, PAGE_ROWS),
     });
@@ -125,7 +130,7 @@ export class RowsController {
     const own = { events: ['types', 'account'], candles: ['interval'], updates: [], trades: [] }[data];
     checkNames(query, ['data', 'symbols', ...own, ...RANGE_NAMES]);
     const format = formatOf(query, request.headers.accept, 'csv');
-    const asked = range(query);
+    const asked = range(query, this.#partitions);
     const symbols = await this.#symbolsOf(query);
     const interval = oneOf(query, 'interval', klineIntervals);
     const bars = { ...barSearch(asked), closed: true, ...(interval ? { interval } : {}) };
@@ -137,7 +142,7 @@ export class RowsController {
     }[data];
     void reply.header('Content-Disposition', `attachment; filename="${data}.${format}"`);
     await this.#file(reply, request, {
-      kind: KINDS[data],
+      kind: this.#kind(data),
       head: {},
       query: await search(),
       range: asked,
@@ -148,7 +153,7 @@ export class RowsController {
 
   async #ofSymbol(kind: RowKind, query: QueryString, request: FastifyRequest, reply: FastifyReply): Promise<void> {
     checkNames(query, ['symbol', ...RANGE_NAMES]);
-    const asked = range(query);
+    const asked = range(query, this.#partitions);
     const symbol = await this.#symbols.check(required(query, 'symbol', 'one of /api/history/symbols'));
     const format = formatOf(query, request.headers.accept, 'json');
     const limit = limitOf(query, format, PAGE_ROWS);
@@ -161,42 +166,43 @@ export class RowsController {
     return asked.format === 'json' ? this.#page(reply, asked) : this.#file(reply, request, asked);
   }
 
-  async #page(reply: FastifyReply, { kind, head, query, range: { fromMs, after }, limit, last }: Asked): Promise<void> {
+  async #page(reply: FastifyReply, asked: Asked): Promise<void> {
+    const { kind, head, query, range, limit, last } = asked;
+    const scope = new Scope(this.#partitions, query.symbols);
+    const after = scope.placeOfEach('after', range.after);
+    const rows = this.#rowsIn(scope, asked, after);
     const end = this.#pages.take();
-    const search = { ...query, ...typesOf(kind), partition: PARTITION, limit: limit + 1 };
     // Without a beginning it is the newest that is asked for, or what comes before somewhere.
-    const isNewest = fromMs === undefined && after === undefined && kind !== KINDS.events;
-    const pageRows = pageRowsOf(search);
-    const make = async function* (history: HistorySource) {
-      const more = last ? { last } : {};
-      if (!isNewest) return yield* jsonPieces({ kind, head, limit, rows: history.events(search, pageRows), ...more });
-      const newest = (await collected(history.events({ ...search, newestFirst: true }, pageRows))).reverse();
-      const rows = newest.slice(-limit);
-      const [first] = rows;
+    const isNewest = range.fromMs === undefined && range.after === undefined && kind.types !== undefined;
+    const make = async function* () {
+      const page = { kind, head, limit, scope, after, ...(last ? { last } : {}) };
+      if (!isNewest)
+        return yield* jsonPieces({ ...page, rows: firstRows(rows({ ...query, limit: limit + 1 }), limit + 1) });
+      const newest = (await collected(rows({ ...query, limit: limit + 1, newestFirst: true }))).reverse();
+      const shown = newest.slice(-limit);
+      const [first] = shown;
       const previous = newest.length > limit && first ? formatCursor(first) : null;
-      yield* jsonPieces({ kind, head, limit, rows: oneOfThem(rows), previous, ...more });
+      yield* jsonPieces({ ...page, rows: oneOfThem(shown), previous });
     };
     try {
-      await sendPieces(reply, CONTENT_TYPES.json, () => make(this.#history), end);
+      await sendPieces(reply, CONTENT_TYPES.json, make, end);
     } catch (error) {
       end();
       throw error;
     }
   }
 
-  async #file(
-    reply: FastifyReply,
-    request: FastifyRequest,
-    { kind, head, query, format, limit }: Asked,
-  ): Promise<void> {
-    const search = { ...query, ...typesOf(kind), partition: PARTITION };
-    const bounded = limit === Number.POSITIVE_INFINITY ? search : { ...search, limit };
-    const all = this.#history.events(bounded, pageRowsOf(bounded));
+  async #file(reply: FastifyReply, request: FastifyRequest, asked: Asked): Promise<void> {
+    const { kind, head, query, range, format, limit } = asked;
+    const scope = new Scope(this.#partitions, query.symbols);
+    const after = scope.placeOfEach('after', range.after);
+    const bounded = limit === Number.POSITIVE_INFINITY ? query : { ...query, limit };
+    const all = this.#rowsIn(scope, asked, after)(bounded);
     const id = String(request.headers['x-request-id'] ?? '');
     const { rows, end } = this.#desk.begin(id, kind.name, format, firstRows(all, limit));
     const make = (signal: AbortSignal) => {
       if (format === 'parquet') return parquetPieces(kind, rows, this.#scratch, signal);
-      return format === 'csv' ? csvPieces(kind, rows) : jsonPieces({ kind, head, rows, limit });
+      return format === 'csv' ? csvPieces(kind, rows) : jsonPieces({ kind, head, rows, limit, scope, after });
     };
     try {
       await sendPieces(reply, CONTENT_TYPES[format], make, end);
@@ -206,10 +212,34 @@ export class RowsController {
     }
   }
 
+  /** What finds rows of these partitions. @throws DepthcastError `CURSOR_INVALID` */
+  #rowsIn(
+    scope: Scope,
+    { kind, range }: Pick<Asked, 'kind' | 'range'>,
+    after: PlaceOfEach,
+  ): (query: EventQuery) => Pages {
+    const before = scope.placeOfEach('before', range.before);
+    const { partitions } = scope;
+    return (query) => {
+      const search = { ...query, ...typesOf(kind) };
+      const pageRows = pageRowsOf(search, partitions.length);
+      const pages = partitions.map((partition) => {
+        const [from, to] = [after[partition], before[partition]];
+        const places = { ...(from ? { after: from } : {}), ...(to ? { before: to } : {}) };
+        return this.#history.events({ ...search, ...places, partition }, pageRows);
+      });
+      return pages.length === 1 ? (pages[0] as Pages) : mergedRows(pages);
+    };
+  }
+
+  #kind(name: KindName): RowKind {
+    return name === 'events' && this.#partitions > 1 ? PARTITIONED_EVENTS : KINDS[name];
+  }
+
   async #eventSearch(query: QueryString): Promise<EventQuery> {
     const { types, account } = typesAndAccount(query);
     return {
-      ...timeSearch(range(query)),
+      ...timeSearch(range(query, this.#partitions)),
       ...(await this.#symbolsOf(query)),
       ...(types ? { types } : {}),
       ...(account === undefined ? {} : { account }),
@@ -223,9 +253,10 @@ export class RowsController {
   }
 
   /** The newest bar of these, where it has not closed. */
-  async #openBar(search: EventQuery): Promise<readonly ReadRow[]> {
-    const query = { ...search, ...typesOf(KINDS.candles), partition: PARTITION, newestFirst: true, limit: 1 };
-    const rows = await collected(this.#history.events(query));
+  async #openBar(search: EventQuery, range: Range): Promise<readonly ReadRow[]> {
+    const scope = new Scope(this.#partitions, search.symbols);
+    const find = this.#rowsIn(scope, { kind: KINDS.candles, range }, scope.placeOfEach('after', range.after));
+    const rows = await collected(find({ ...search, newestFirst: true, limit: 1 }));
     return rows.filter(({ payload }) => payload.includes('"closed":false'));
   }
 }
@@ -234,29 +265,29 @@ function typesOf({ types }: RowKind): { readonly types?: readonly EventType[] } 
   return types ? { types: types as readonly EventType[] } : {};
 }
 
-/** A question costs the database more than its rows do; but a whole book may be as large as a thousand of them. */
-function pageRowsOf({ types, limit }: EventQuery): number {
+/**
+ * A question costs the database more than its rows do; but a whole book may be as large as a thousand of them, and of
+ * several partitions a page each is held.
+ */
+function pageRowsOf({ types, limit }: EventQuery, partitions: number): number {
   const isHeavy = types?.some((type) => WHOLE_BOOKS.includes(type));
-  return Math.min(limit ?? DATABASE_PAGE_ROWS, isHeavy ? HEAVY_PAGE_ROWS : DATABASE_PAGE_ROWS);
+  const rows = isHeavy ? HEAVY_PAGE_ROWS : Math.max(HEAVY_PAGE_ROWS, Math.ceil(DATABASE_PAGE_ROWS / partitions));
+  return Math.min(limit ?? DATABASE_PAGE_ROWS, rows);
 }
 
 /** By the events' own times. */
-function timeSearch({ fromMs, toMs, after, before }: Range): EventQuery {
+function timeSearch({ fromMs, toMs }: Range): EventQuery {
   return {
     ...(fromMs === undefined ? {} : { fromUs: fromMs * 1_000 }),
     ...(toMs === undefined ? {} : { toUs: toMs * 1_000 }),
-    ...(after ? { after } : {}),
-    ...(before ? { before } : {}),
   };
 }
 
 /** By the times at which bars open. None is closed before that, which spares the database what is older. */
-function barSearch({ fromMs, toMs, after, before }: Range): EventQuery {
+function barSearch({ fromMs, toMs }: Range): EventQuery {
   return {
     ...(fromMs === undefined ? {} : { openFrom: fromMs, fromUs: Math.max(0, fromMs * 1_000 - CLOCKS_DIFFER_US) }),
     ...(toMs === undefined ? {} : { openTo: toMs }),
-    ...(after ? { after } : {}),
-    ...(before ? { before } : {}),
   };
 }
 

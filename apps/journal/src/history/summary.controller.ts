@@ -1,10 +1,10 @@
-import { formatCursor } from '@depthcast/protocol';
+import { formatCursor, type Query as QueryString, single } from '@depthcast/protocol';
 import { Controller, Get, Inject, Query } from '@nestjs/common';
 import type { RetentionPolicy } from '../stores/journal-store.ts';
 import { AtOnce } from './at-once.ts';
 import { HISTORY, type HistorySource } from './history-source.ts';
 import { KnownSymbols } from './known-symbols.ts';
-import { checkNames, type Query as QueryString, range, single } from './params.ts';
+import { checkNames, range } from './params.ts';
 
 /** What Nest injects the journal's {@link RetentionPolicy} by. */
 export const RETENTION = Symbol('retention');
@@ -62,7 +62,7 @@ export class SummaryController {
   @Get('latency')
   async latency(@Query() query: QueryString) {
     checkNames(query, ['symbol', 'start_time', 'end_time']);
-    const { fromMs, toMs: endMs } = range(query);
+    const { fromMs, toMs: endMs } = range(query, 1);
     const text = single(query, 'symbol');
     const symbol = text === undefined ? undefined : await this.#symbols.check(text);
     const asked = {

@@ -145,13 +145,15 @@ describe('a database that does not answer', () => {
     const away = new MemoryHistory();
     away.add({ topic: `trade:${LEVELS}`, payload: '{}' });
     const app = await startHistoryApp(away, scratch);
-    away.isAway = true;
+    away.beforeRead = async () => {
+      throw new Error('connection refused');
+    };
     for (const path of ['symbols', 'stats', `updates?symbol=${LEVELS}`, 'events', 'export?format=parquet', 'export']) {
       const response = await fetch(`${app.url}/api/history/${path}`);
       expect(await response.json()).toMatchObject({ code: 503, error: 'HISTORY_UNAVAILABLE' });
       expect(response.headers.get('retry-after')).toBe('1');
     }
-    away.isAway = false;
+    away.beforeRead = async () => {};
     expect((await fetch(`${app.url}/api/history/symbols`)).status).toBe(200);
     await app.close();
   });

@@ -1,23 +1,22 @@
 import { storedState } from '@depthcast/book';
 import { LOG_LINES_TYPE } from '@depthcast/log';
-import { type Cursor, DepthcastError, formatCursor } from '@depthcast/protocol';
+import {
+  type Cursor,
+  DepthcastError,
+  formatCursor,
+  partitionOf,
+  type Query as QueryString,
+  single,
+} from '@depthcast/protocol';
 import { Controller, Get, Header, HttpCode, Inject, Logger, Post, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { AtOnce } from '../history/at-once.ts';
 import { ExportDesk, type ExportProgress } from '../history/export-desk.ts';
-import { HISTORY, type HistorySource, PARTITION } from '../history/history-source.ts';
-import {
-  checkNames,
-  cursor,
-  moment,
-  type Query as QueryString,
-  required,
-  single,
-  time,
-  whole,
-} from '../history/params.ts';
+import { HISTORY, type HistorySource } from '../history/history-source.ts';
+import { checkNames, cursor, moment, required, time, whole } from '../history/params.ts';
 import { PastBooks } from '../history/past-books.ts';
 import { sendPieces } from '../history/send-pieces.ts';
+import { PARTITIONS } from '../tokens.ts';
 import { logPage } from './log-pages.ts';
 import { verify } from './verify.ts';
 
@@ -25,7 +24,6 @@ const LOG_ENTRIES = 1_000;
 const LOG_ENTRIES_MAX = 5_000;
 const LOG_PAGES_AT_ONCE_MAX = 16;
 const BOOKS_AT_ONCE_MAX = 2;
-const PARTITIONS_LAST = 0;
 
 /** What gateways and our own tools ask; never shown to clients, for it tells everybody's private events. */
 @Controller('internal')
@@ -37,11 +35,18 @@ export class InternalController {
   readonly #history: HistorySource;
   readonly #books: PastBooks;
   readonly #desk: ExportDesk;
+  readonly #partitions: number;
 
-  constructor(@Inject(HISTORY) history: HistorySource, books: PastBooks, desk: ExportDesk) {
+  constructor(
+    @Inject(HISTORY) history: HistorySource,
+    books: PastBooks,
+    desk: ExportDesk,
+    @Inject(PARTITIONS) partitions: number,
+  ) {
     this.#history = history;
     this.#books = books;
     this.#desk = desk;
+    this.#partitions = partitions;
   }
 
   @Get('log')
@@ -50,13 +55,13 @@ export class InternalController {
     checkNames(query, ['partition', 'after', 'count']);
     const count = whole(query, 'count', 1, LOG_ENTRIES_MAX) ?? LOG_ENTRIES;
     const after = cursor(query, 'after');
-    return this.#logPages.during(() => logPage(this.#history, partitionOf(query), after, count));
+    return this.#logPages.during(() => logPage(this.#history, this.#partition(query), after, count));
   }
 
   @Get('timeline')
   async timeline(@Query() query: QueryString) {
     checkNames(query, ['partition']);
-    const partition = partitionOf(query);
+    const partition = this.#partition(query);
     const [epochs, partitions] = await Promise.all([this.#history.epochs(partition), this.#history.partitions()]);
     const kept = partitions.find((summary) => summary.partition === partition);
     return {
@@ -76,22 +81,23 @@ export class InternalController {
     checkNames(query, ['partition', 'at']);
     required(query, 'at', 'a time');
     const at = time(query, 'at') as number;
-    const found = await this.#history.cursorAt(partitionOf(query), at * 1_000);
+    const found = await this.#history.cursorAt(this.#partition(query), at * 1_000);
     if (!found) throw new DepthcastError('HISTORY_MISSING', `${new Date(at).toISOString()} is before what is kept`);
     return { cursor: formatCursor(found) };
   }
 
-  /** Books after an event, as gateways restore them; symbols without one are left out. */
+  /** A partition's books after an event, as gateways restore them; symbols without one are left out. */
   @Get('books')
   async books(@Query() query: QueryString) {
     checkNames(query, ['partition', 'at', 'symbols']);
-    partitionOf(query);
+    const partition = this.#partition(query);
     required(query, 'at', 'a cursor, or a time');
-    const at = await this.#cursorOf(moment(query, 'at') as number | Cursor);
+    const at = await this.#cursorOf(partition, moment(query, 'at', 1) as number | Cursor);
     const names = single(query, 'symbols')?.split(',');
     return this.#bookPages.during(async () => {
       const books: { symbol: string; cursor: string; state: string }[] = [];
       for (const symbol of names ?? (await this.#history.symbols()).map((summary) => summary.symbol)) {
+        if (partitionOf(symbol, this.#partitions) !== partition) continue;
         const state = await this.#stateOf(symbol, at);
         // It is as of the moment that was asked for: what came between its last change and that is not of it.
         if (state !== undefined) books.push({ symbol, cursor: formatCursor(at), state });
@@ -121,9 +127,9 @@ export class InternalController {
     }
   }
 
-  async #cursorOf(at: number | Cursor): Promise<Cursor> {
+  async #cursorOf(partition: number, at: number | Cursor): Promise<Cursor> {
     if (typeof at === 'object') return at;
-    const found = await this.#history.cursorAt(PARTITION, at * 1_000);
+    const found = await this.#history.cursorAt(partition, at * 1_000);
     if (!found) throw new DepthcastError('HISTORY_MISSING', `${new Date(at).toISOString()} is before what is kept`);
     return found;
   }
@@ -138,8 +144,9 @@ export class InternalController {
       return undefined;
     }
   }
-}
 
-function partitionOf(query: QueryString): number {
-  return whole(query, 'partition', 0, PARTITIONS_LAST) ?? PARTITION;
+  /** Which one is asked about. @throws DepthcastError `PARAMETER_INVALID` for one that there is not. */
+  #partition(query: QueryString): number {
+    return whole(query, 'partition', 0, this.#partitions - 1) ?? 0;
+  }
 }

@@ -6,12 +6,14 @@ const PROGRESS_MS = 500;
 const PAGE_ROWS = 10_000;
 export const PROBLEMS_SHOWN_MAX = 20;
 
-/** How far the walk is; one line of the answer. */
+/** How far the walk is, through one partition after the other; one line of the answer. */
 export interface VerifyProgress {
   readonly partition: number;
+  /** Of all partitions so far. */
   readonly rows: number;
-  /** Rows there were when it began. */
+  /** Rows there were in all when it began. */
   readonly of: number;
+  /** Within the partition. */
   readonly cursor: string;
 }
 
@@ -40,11 +42,14 @@ export interface Verdict {
  * @returns lines of JSON: `{"progress": VerifyProgress}` … `{"verdict": Verdict}`.
  */
 export async function* verify(history: HistorySource, signal: AbortSignal): AsyncGenerator<string> {
-  const proofs: PartitionProof[] = [];
-  for (const { partition, position, earliest, events, dropped } of await history.partitions()) {
+  const proofs = new Map<number, PartitionProof>();
+  const partitions = await history.partitions();
+  const of = partitions.reduce((sum, { events }) => sum + events, 0);
+  for (const { partition, position, earliest, dropped } of partitions) {
     const [holes, epochs] = await Promise.all([history.holes(partition), history.epochs(partition)]);
     const proof = new PartitionProof({ holes, epochs, earliest, droppedItems: dropped.byItems });
-    proofs.push(proof);
+    const before = sumOf(proofs, ({ rows }) => rows);
+    proofs.set(partition, proof);
     let saidMs = Number.NEGATIVE_INFINITY;
     // No further than what is stored now, or a busy journal's verification would never end.
     const query = { partition, everyAccount: true, before: after(position.cursor) } as const;
@@ -54,15 +59,23 @@ export async function* verify(history: HistorySource, signal: AbortSignal): Asyn
       const last = rows.at(-1);
       if (!last || performance.now() - saidMs < PROGRESS_MS) continue;
       saidMs = performance.now();
-      yield line({ progress: { partition, rows: proof.rows, of: events, cursor: formatCursor(last) } });
+      yield line({ progress: { partition, rows: before + proof.rows, of, cursor: formatCursor(last) } });
     }
     proof.end(position.cursor);
   }
   yield line({ verdict: verdictOf(proofs) });
 }
 
-function verdictOf(proofs: readonly PartitionProof[]): Verdict {
-  const sum = (count: (proof: PartitionProof) => number) => proofs.reduce((total, proof) => total + count(proof), 0);
+type Proofs = ReadonlyMap<number, PartitionProof>;
+
+function sumOf(proofs: Proofs, count: (proof: PartitionProof) => number): number {
+  return [...proofs.values()].reduce((total, proof) => total + count(proof), 0);
+}
+
+function verdictOf(proofs: Proofs): Verdict {
+  const sum = (count: (proof: PartitionProof) => number) => sumOf(proofs, count);
+  const named = ([partition, { problems }]: readonly [number, PartitionProof]) =>
+    proofs.size === 1 ? problems : problems.map((problem) => `partition ${partition}: ${problem}`);
   const problemCount = sum(({ problemCount }) => problemCount);
   return {
     ok: problemCount === 0,
@@ -73,7 +86,7 @@ function verdictOf(proofs: readonly PartitionProof[]): Verdict {
     snapshots: sum(({ snapshots }) => snapshots),
     checksums: sum(({ checksums }) => checksums),
     problem_count: problemCount,
-    problems: proofs.flatMap(({ problems }) => problems).slice(0, PROBLEMS_SHOWN_MAX),
+    problems: [...proofs].flatMap(named).slice(0, PROBLEMS_SHOWN_MAX),
   };
 }
 

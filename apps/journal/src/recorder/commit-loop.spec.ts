@@ -2,7 +2,7 @@ import type { LogEntry } from '@depthcast/log';
 import { DepthcastError } from '@depthcast/protocol';
 import { describe, expect, it } from '@jest/globals';
 import type { JournalBatch } from '../stores/journal-store.ts';
-import { MemoryStore } from '../testing/memory-store.ts';
+import { ModelStore } from '../testing/model-store.ts';
 import { CommitLoop } from './commit-loop.ts';
 import { PendingRows } from './pending-rows.ts';
 import { RowAdapter } from './row-adapter.ts';
@@ -11,7 +11,7 @@ const entry = (offset: number): LogEntry => ({ epoch: 5, offset, topic: 'clock',
 const { signal } = new AbortController();
 
 /** Entries 0, 1 and 2 are pending, and nothing more comes. */
-function begin(store: MemoryStore, limits = { rowsMax: 10, bytesMax: 1_000 }) {
+function begin(store: ModelStore, limits = { rowsMax: 10, bytesMax: 1_000 }) {
   const pending = new PendingRows(new RowAdapter(), limits, -1);
   pending.add([entry(0), entry(1), entry(2)]);
   const failures: string[] = [];
@@ -41,26 +41,26 @@ function failing(message: string, first: (batch: JournalBatch) => Promise<unknow
 
 describe('CommitLoop', () => {
   it('finds that a commit without an answer was carried out', async () => {
-    const store = new MemoryStore();
+    const store = new ModelStore();
     store.afterCommit = failing('the answer is lost');
     const { pending, loop, failures, committed } = begin(store);
     pending.close();
     expect(await loop.run(pending, null, signal)).toBe('drained');
-    expect(store.ids).toEqual(['5-0', '5-1', '5-2']);
+    expect(store.ids()).toEqual(['5-0', '5-1', '5-2']);
     expect([store.commits, failures, committed]).toEqual([1, ['the answer is lost'], [2]]);
   });
 
   it('carries out again what was not', async () => {
-    const store = new MemoryStore();
+    const store = new ModelStore();
     store.beforeCommit = failing('the database is away');
     const { pending, loop } = begin(store);
     pending.close();
     expect(await loop.run(pending, null, signal)).toBe('drained');
-    expect(store.ids).toEqual(['5-0', '5-1', '5-2']);
+    expect(store.ids()).toEqual(['5-0', '5-1', '5-2']);
   });
 
   it('waits for a database that is busy with the questions of others, and not for a defect to go away', async () => {
-    const busy = new MemoryStore();
+    const busy = new ModelStore();
     busy.beforeCommit = failing('the database is away');
     let asked = 0;
     busy.beforeRead = async () => {
@@ -69,9 +69,9 @@ describe('CommitLoop', () => {
     const one = begin(busy);
     one.pending.close();
     expect(await one.loop.run(one.pending, null, signal)).toBe('drained');
-    expect(busy.ids).toEqual(['5-0', '5-1', '5-2']);
+    expect(busy.ids()).toEqual(['5-0', '5-1', '5-2']);
 
-    const broken = new MemoryStore();
+    const broken = new ModelStore();
     broken.beforeCommit = async () => {
       throw new RangeError('1e+19 is not a whole number below 2^53');
     };
@@ -80,7 +80,7 @@ describe('CommitLoop', () => {
   });
 
   it('finds that another journal was faster while it was in doubt', async () => {
-    const store = new MemoryStore();
+    const store = new ModelStore();
     const faster = (batch: JournalBatch) => {
       const rows = batch.rows.slice(0, 2);
       return store.commit({ ...batch, rows, position: { ...batch.position, cursor: { epoch: 5, offset: 1 } } });
@@ -88,27 +88,27 @@ describe('CommitLoop', () => {
     store.beforeCommit = failing('the database is away', faster);
     const { pending, loop, committed } = begin(store);
     expect(await loop.run(pending, null, signal)).toBe('overtaken');
-    expect([store.ids, committed]).toEqual([['5-0', '5-1'], []]);
+    expect([store.ids(), committed]).toEqual([['5-0', '5-1'], []]);
   });
 
   it('gives up at a stop while the database is away, and stores what is left where it is not', async () => {
     const abort = new AbortController();
     abort.abort();
-    const away = new MemoryStore();
+    const away = new ModelStore();
     away.beforeCommit = async () => {
       throw new Error('the database is away');
     };
     const one = begin(away);
     one.pending.close();
     await expect(one.loop.run(one.pending, null, abort.signal)).rejects.toThrow('the database is away');
-    const two = begin(new MemoryStore());
+    const two = begin(new ModelStore());
     two.pending.close();
     expect(await two.loop.run(two.pending, null, abort.signal)).toBe('drained');
     expect(two.committed).toEqual([2]);
   });
 
   it('makes a reader wait that is ahead by as much as may be pending', async () => {
-    const store = new MemoryStore();
+    const store = new ModelStore();
     const { pending, loop } = begin(store, { rowsMax: 3, bytesMax: 1_000 });
     let hasRoom = false;
     const room = pending.room().then(() => {

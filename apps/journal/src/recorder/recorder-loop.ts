@@ -30,19 +30,34 @@ export interface RecorderLimits extends PendingLimits {
   readonly olderLogMs: number;
 }
 
-export const RECORDER_LIMITS: RecorderLimits = {
+const LIMITS: RecorderLimits = {
   rowsMax: 20_000,
   bytesMax: 16 * 2 ** 20,
   commitEveryMs: 100,
   standByMs: 2_000,
   olderLogMs: 10_000,
 };
+/** Smaller batches cost more by the row. */
+const ROWS_MAX_LEAST = 10_000;
+const BYTES_MAX_LEAST = 2 ** 20;
+/** Of all partitions together: each costs DuckDB some 9 ms, however small it is. */
+const COMMITS_PER_SECOND_MAX = 20;
+
+/** Of one of so many recorders, which share one process's memory and one database. */
+export function recorderLimits(partitions: number): RecorderLimits {
+  return {
+    ...LIMITS,
+    rowsMax: Math.max(ROWS_MAX_LEAST, Math.floor(LIMITS.rowsMax / partitions)),
+    bytesMax: Math.max(BYTES_MAX_LEAST, Math.floor(LIMITS.bytesMax / partitions)),
+    commitEveryMs: Math.max(LIMITS.commitEveryMs, (1_000 * partitions) / COMMITS_PER_SECOND_MAX),
+  };
+}
 
 export interface RecorderOptions {
   readonly client: RedisClient;
   readonly keys: PartitionKeys;
   readonly store: JournalStore;
-  readonly limits?: Partial<RecorderLimits>;
+  readonly limits: RecorderLimits;
   readonly observer?: RecorderObserver;
 }
 
@@ -79,7 +94,7 @@ export class RecorderLoop {
   constructor(options: RecorderOptions) {
     const { store, keys, observer = {} } = options;
     this.#options = options;
-    this.#limits = { ...RECORDER_LIMITS, ...options.limits };
+    this.#limits = options.limits;
     this.#observer = {
       ...observer,
       committed: (batch, ms) => {

@@ -1,7 +1,7 @@
 import { partitionKeys, readWatermark } from '@depthcast/log';
 import { startRedis, type TestRedis, until } from '@depthcast/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { MemoryStore } from '../testing/memory-store.ts';
+import { ModelStore } from '../testing/model-store.ts';
 import { TestLog } from '../testing/test-log.ts';
 import { TestRecorder, type TestRecorderOptions } from '../testing/test-recorder.ts';
 
@@ -9,7 +9,7 @@ const keys = partitionKeys();
 
 let redis: TestRedis;
 let log: TestLog;
-let store: MemoryStore;
+let store: ModelStore;
 const recorders: TestRecorder[] = [];
 
 beforeAll(async () => {
@@ -20,7 +20,7 @@ beforeEach(async () => {
   log = new TestLog(redis.url);
   await log.client.flushall();
   await log.open();
-  store = new MemoryStore();
+  store = new ModelStore();
 });
 afterEach(async () => {
   await Promise.all(recorders.splice(0).map((recorder) => recorder.stop()));
@@ -47,9 +47,9 @@ class SeededRandom {
   }
 }
 
-const stores = (id: string) => until(() => store.ids.at(-1) === id, 20_000, `${id} is stored`);
+const stores = (id: string) => until(() => store.ids().at(-1) === id, 20_000, `${id} is stored`);
 const stored = () =>
-  store.rows.map(({ epoch, offset, type, symbol, payload }) => {
+  store.partition().rows.map(({ epoch, offset, type, symbol, payload }) => {
     const topic = symbol === null ? type : `${type}:${symbol}`;
     return `${epoch}-${offset} ${topic} ${payload}`;
   });
@@ -62,8 +62,8 @@ describe('a recorder', () => {
     for (let i = 0; i < 20; i++) await log.append(1 + i);
     await stores(log.tail);
     expect(stored()).toEqual(await log.held());
-    expect(store.epochRecords).toMatchObject([{ ordinal: 0, previousTail: null, reason: 'start' }]);
-    expect(store.holeRecords).toEqual([]);
+    expect(store.partition().epochs).toMatchObject([{ ordinal: 0, previousTail: null, reason: 'start' }]);
+    expect(store.partition().holes).toEqual([]);
   });
 
   it('waits for a log that is not there yet, and goes into batches no larger than it may', async () => {
@@ -78,7 +78,7 @@ describe('a recorder', () => {
     await log.open();
     await log.append(20_000);
     await stores(log.tail);
-    expect(store.rows).toHaveLength(20_001);
+    expect(store.partition().rows).toHaveLength(20_001);
     // One reply beyond the bound, since a reply is taken whole.
     expect(rowsMax).toBeLessThan(300 + 2_000);
     expect(rowsMax).toBeGreaterThan(300);
@@ -145,11 +145,11 @@ describe('a recorder', () => {
     await log.append(10);
     await stores(log.tail);
     expect(stored()).toEqual(await log.held());
-    expect(store.epochRecords.map(({ ordinal, reason }) => [ordinal, reason])).toEqual([
+    expect(store.partition().epochs.map(({ ordinal, reason }) => [ordinal, reason])).toEqual([
       [0, 'start'],
       [1, 'test'],
     ]);
-    expect(store.holeRecords).toEqual([]);
+    expect(store.partition().holes).toEqual([]);
   });
 
   it('records a hole where the log was trimmed before it could be stored, and goes on behind it', async () => {
@@ -163,7 +163,7 @@ describe('a recorder', () => {
     await log.client.xtrim(keys.log, 'MINID', `${next.epoch}-${next.offset}`);
     record();
     await stores(log.tail);
-    expect(store.holeRecords).toEqual([{ after, next }]);
+    expect(store.partition().holes).toEqual([{ after, next }]);
     expect(stored().slice(11)).toEqual(await log.held());
   });
 
@@ -173,8 +173,8 @@ describe('a recorder', () => {
     await log.client.xtrim(keys.log, 'MINID', `${epoch}-300`);
     record();
     await stores(log.tail);
-    expect(store.holeRecords).toEqual([{ after: null, next: { epoch, offset: 300 } }]);
-    expect(store.epochRecords).toEqual([{ epoch, ordinal: 0, previousTail: null, reason: 'unrecorded' }]);
+    expect(store.partition().holes).toEqual([{ after: null, next: { epoch, offset: 300 } }]);
+    expect(store.partition().epochs).toEqual([{ epoch, ordinal: 0, previousTail: null, reason: 'unrecorded' }]);
   });
 
   it('marks as orphaned what Redis had lost when a new epoch began', async () => {
@@ -192,9 +192,9 @@ describe('a recorder', () => {
     await log.append(3);
     record();
     await stores(log.tail);
-    expect([...store.orphaned].map(({ offset }) => offset)).toEqual([11, 12, 13, 14, 15]);
-    expect(store.ids).toEqual((await log.held()).map((line) => line.split(' ')[0]));
-    expect(store.holeRecords).toEqual([]);
+    expect(store.orphans()).toEqual([11, 12, 13, 14, 15]);
+    expect(store.ids()).toEqual((await log.held()).map((line) => line.split(' ')[0]));
+    expect(store.partition().holes).toEqual([]);
   });
 
   it('sees such a fork while it follows', async () => {
@@ -210,7 +210,7 @@ describe('a recorder', () => {
     await log.open('log_replaced');
     await log.append(3);
     await stores(log.tail);
-    expect([...store.orphaned].map(({ offset }) => offset)).toEqual([11, 12, 13, 14, 15]);
+    expect(store.orphans()).toEqual([11, 12, 13, 14, 15]);
     expect(recorder.begunAgain.some((why) => why.includes(`after ${epoch}-15 came`))).toBe(true);
   });
 
@@ -223,8 +223,8 @@ describe('a recorder', () => {
     await log.open('start');
     await log.append(3);
     await stores(log.tail);
-    expect(store.holeRecords).toEqual([{ after, next: { epoch: log.writer.cursor.epoch, offset: 0 } }]);
-    expect(store.epochRecords.map(({ ordinal }) => ordinal)).toEqual([0, 1]);
+    expect(store.partition().holes).toEqual([{ after, next: { epoch: log.writer.cursor.epoch, offset: 0 } }]);
+    expect(store.partition().epochs.map(({ ordinal }) => ordinal)).toEqual([0, 1]);
     await until(async () => (await readWatermark(log.client, keys))?.epoch === log.writer.cursor.epoch);
   });
 
@@ -244,7 +244,7 @@ describe('a recorder', () => {
     const error = await record().ended;
     expect(error).toMatchObject({ code: 'JOURNAL_DIVERGED', exit: 4 });
     expect(error?.message).toMatch(/-7 the log holds trade:BTCUSD .*100\.6.* stored is .*100\.5/);
-    expect(store.rows).toHaveLength(11);
+    expect(store.partition().rows).toHaveLength(11);
     expect(await readWatermark(log.client, keys)).toEqual(watermark);
   });
 
@@ -277,8 +277,8 @@ describe('a recorder', () => {
     } while (log.writer.cursor.epoch < lost);
     await log.append(1);
     await stores(log.tail);
-    expect([...store.orphaned]).toHaveLength(3);
-    expect(store.ids).toEqual((await log.held()).map((line) => line.split(' ')[0]));
+    expect(store.orphans()).toHaveLength(3);
+    expect(store.ids()).toEqual((await log.held()).map((line) => line.split(' ')[0]));
   });
 
   it('trims behind what is stored, keeps a window for readers, and holds everything else back', async () => {
@@ -296,7 +296,7 @@ describe('a recorder', () => {
     await until(async () => (await log.client.xlen(keys.log)) < 10_000, 15_000);
     expect(recorder.retired).toBeGreaterThan(10_000);
     await stores(log.tail);
-    expect(store.rows).toHaveLength(20_003);
+    expect(store.partition().rows).toHaveLength(20_003);
     await until(async () => (await readWatermark(log.client, keys))?.offset === log.writer.cursor.offset);
     const bytes = (await log.client.memory('USAGE', keys.log, 'SAMPLES', 0)) ?? 0;
     expect(bytes).toBeGreaterThan(200_000);

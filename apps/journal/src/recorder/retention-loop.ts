@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { DroppedSummary, JournalStore, RetentionPolicy } from '../stores/journal-store.ts';
 
 export interface RetentionLoopOptions {
-  readonly store: JournalStore;
+  readonly store: Pick<JournalStore, 'bytes' | 'retain'>;
   readonly policy: RetentionPolicy;
   readonly everyMs: number;
   readonly onDropped?: (dropped: DroppedSummary) => void;

@@ -14,8 +14,10 @@ import type { Cursor } from '@depthcast/protocol';
 export interface RetireLoopOptions {
   readonly client: RedisClient;
   readonly keys: PartitionKeys;
-  /** How much of what is stored stays in Redis, for gateways. */
+  /** How much of what is stored stays in Redis, for gateways: of all partitions together. */
   readonly windowBytes: number;
+  /** How many share it, and the memory. Default 1. */
+  readonly partitions?: number;
   /** What the recorder has stored, and whether that is known to be of this log. */
   readonly recorder: { readonly stored: Cursor | undefined; readonly durable: Cursor | undefined };
   readonly everyMs?: number;
@@ -25,7 +27,7 @@ export interface RetireLoopOptions {
 }
 
 const EVERY_MS = 500;
-/** Of a small Redis a window takes no more than this, or producers would hold back for its sake. */
+/** Of a small Redis the windows take no more than this, or producers would hold back for its sake. */
 const WINDOW_SHARE_MAX = 0.25;
 /** Always kept, so that what is stored can be compared with the log. */
 const ENTRIES_MIN = 2_000;
@@ -52,7 +54,7 @@ export class RetireLoop {
   }
 
   async #turn(): Promise<void> {
-    const { client, keys, windowBytes, recorder, onLag, onRetired } = this.#options;
+    const { client, keys, windowBytes, partitions = 1, recorder, onLag, onRetired } = this.#options;
     const [tip, length, bytes, { usedBytes, maxBytes }] = await Promise.all([
       readTip(client, keys),
       client.xlen(keys.log),
@@ -67,7 +69,7 @@ export class RetireLoop {
     const { durable } = recorder;
     if (!durable) return;
     const window = maxBytes > 0 ? Math.min(windowBytes, maxBytes * WINDOW_SHARE_MAX) : windowBytes;
-    const entries = bytesPerEntry > 0 ? window / bytesPerEntry : 0;
+    const entries = bytesPerEntry > 0 ? window / partitions / bytesPerEntry : 0;
     const { trimmed } = await retireLog(client, keys, durable, Math.max(ENTRIES_MIN, entries));
     if (trimmed > 0) onRetired?.(trimmed);
   }

@@ -78,6 +78,7 @@ export interface EventQuery {
 
 /** A row as it is read: what every reader needs. Typed members are read from `payload`, which is exact. */
 export interface ReadRow {
+  readonly partition: number;
   readonly epoch: number;
   readonly offset: number;
   readonly type: string;

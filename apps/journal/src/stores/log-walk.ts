@@ -63,13 +63,14 @@ export async function* walkLog(
       else from = next + 1;
       if (!full) window = Math.min(WINDOW_MAX, window * WINDOW_GROWTH);
       left -= rows.length;
-      if (rows.length > 0) yield rows.map((row) => readRow(span.epoch, row));
+      if (rows.length > 0) yield rows.map((row) => readRow(partition, span.epoch, row));
     }
   }
 }
 
-function readRow(epoch: number, row: SqlRow): ReadRow {
+function readRow(partition: number, epoch: number, row: SqlRow): ReadRow {
   return {
+    partition,
     epoch,
     offset: row[0] as number,
     type: row[1] as string,

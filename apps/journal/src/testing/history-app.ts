@@ -12,8 +12,8 @@ import { CONFIG } from '../tokens.ts';
 class HistoryApp {}
 
 /** The journal's HTTP part alone, on a free port, over any history. */
-export async function startHistoryApp(history: HistorySource, scratch: string) {
-  const config = readConfig([], {});
+export async function startHistoryApp(history: HistorySource, scratch: string, partitions = 1) {
+  const config = readConfig([], { PARTITIONS: String(partitions) });
   const isOwn = (provider: (typeof HISTORY_PROVIDERS)[number]) =>
     'provide' in provider && (provider.provide === HISTORY || provider.provide === SCRATCH);
   const app = await startApp({

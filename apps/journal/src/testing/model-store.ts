@@ -1,11 +1,14 @@
 import { type Cursor, compareCursors, cursorsEqual, isSuccessor } from '@depthcast/protocol';
 import type { EventRow } from '../stores/event-row.ts';
 import type {
+  CommitOutcome,
+  DroppedSummary,
   EpochRecord,
   EventQuery,
   HoleRecord,
   JournalBatch,
   JournalPosition,
+  JournalStore,
   LatencyQuery,
   LatencySummary,
   PartitionSummary,
@@ -16,13 +19,15 @@ import type {
 
 const DAY_US = 86_400_000_000;
 
-interface ModelRow extends EventRow {
+export interface ModelRow extends EventRow {
   readonly partition: number;
   orphaned: boolean;
 }
 
-interface ModelPartition {
-  position: JournalPosition;
+/** What is stored of one partition; rows in its log's order. */
+export interface ModelPartition {
+  position: JournalPosition | undefined;
+  rows: ModelRow[];
   readonly epochs: EpochRecord[];
   readonly holes: HoleRecord[];
   readonly dropped: { byAge: number; byItems: number };
@@ -30,63 +35,108 @@ interface ModelPartition {
   floor: Cursor;
 }
 
-/** What a journal's store is, said as plainly as can be: arrays, and a scan for every question. */
-export class ModelStore {
-  #rows: ModelRow[] = [];
+/**
+ * What a journal's store is, said as plainly as can be: arrays, and a scan for every question. What other stores are
+ * compared with; and, with places to break it, the store of tests that are about something else.
+ */
+export class ModelStore implements JournalStore {
+  readonly description = { kind: 'duckdb', location: ':memory:' } as const;
+  /** Around each commit, and before each answer: any may wait or throw. */
+  beforeCommit: (batch: JournalBatch) => Promise<void> = async () => {};
+  afterCommit: (batch: JournalBatch) => Promise<void> = async () => {};
+  beforeRead: () => Promise<void> = async () => {};
+  commits = 0;
+  /** Pages that have been read. */
+  pagesRead = 0;
+  /** So that there are many, whatever is asked for. */
+  protected pageRowsMax = Number.POSITIVE_INFINITY;
   readonly #partitions = new Map<number, ModelPartition>();
 
-  position(partition: number): JournalPosition | undefined {
+  /** All that is stored of one, to look at and to damage. */
+  partition(partition = 0): ModelPartition {
+    let known = this.#partitions.get(partition);
+    if (!known) {
+      const dropped = { byAge: 0, byItems: 0 };
+      known = { position: undefined, rows: [], epochs: [], holes: [], dropped, floor: { epoch: 0, offset: 0 } };
+      this.#partitions.set(partition, known);
+    }
+    return known;
+  }
+
+  /** As `<epoch>-<offset>`, without what is orphaned. */
+  ids(partition = 0): string[] {
+    return this.#kept(partition).map(({ epoch, offset }) => `${epoch}-${offset}`);
+  }
+
+  /** Their offsets. */
+  orphans(partition = 0): number[] {
+    return this.partition(partition)
+      .rows.filter(({ orphaned }) => orphaned)
+      .map(({ offset }) => offset);
+  }
+
+  async open(): Promise<void> {}
+  async close(): Promise<void> {}
+
+  async position(partition: number): Promise<JournalPosition | undefined> {
+    await this.beforeRead();
     return this.#partitions.get(partition)?.position;
   }
 
-  /** Only batches that begin where the partition stands. */
-  commit(batch: JournalBatch): void {
-    const { partition, position } = batch;
-    const dropped = { byAge: 0, byItems: 0 };
-    const floor = { epoch: 0, offset: 0 };
-    const known = this.#partitions.get(partition) ?? { position, epochs: [], holes: [], dropped, floor };
-    this.#partitions.set(partition, known);
+  async commit(batch: JournalBatch): Promise<CommitOutcome> {
+    await this.beforeCommit(batch);
+    const { partition, after, rows, position } = batch;
+    const known = this.partition(partition);
+    const at = known.position?.cursor;
+    if (after === null ? at !== undefined : !at || !cursorsEqual(at, after)) return 'overtaken';
     known.position = position;
     known.epochs.push(...batch.epochs);
     known.holes.push(...batch.holes);
     known.floor = batch.holes.at(-1)?.next ?? known.floor;
-    this.#rows.push(...batch.rows.map((row) => ({ ...row, partition, orphaned: false })));
-    this.#rows.sort((a, b) => a.partition - b.partition || compareCursors(a, b));
-    for (const after of batch.orphanedAfter) {
-      for (const row of this.#of(partition)) {
-        if (row.epoch === after.epoch && row.offset > after.offset) row.orphaned = true;
-      }
+    for (const row of rows) known.rows.push({ ...row, partition, orphaned: false });
+    for (const tail of batch.orphanedAfter) {
+      for (const row of known.rows) if (row.epoch === tail.epoch && row.offset > tail.offset) row.orphaned = true;
+    }
+    this.commits++;
+    await this.afterCommit(batch);
+    return 'committed';
+  }
+
+  async *events(query: EventQuery, pageRows = 1_000): AsyncGenerator<readonly ReadRow[]> {
+    await this.beforeRead();
+    const found = this.#all().filter((row) => isAbout(row, query));
+    if (query.newestFirst) found.reverse();
+    const rows = found.slice(0, query.limit);
+    const size = Math.min(pageRows, this.pageRowsMax);
+    for (let at = 0; at < rows.length; at += size) {
+      await this.beforeRead();
+      this.pagesRead++;
+      yield rows.slice(at, at + size).map(read);
+      // As a database does: others come in between.
+      await new Promise(setImmediate);
     }
   }
 
-  events(query: EventQuery): ReadRow[] {
-    const rows = this.#rows.filter((row) => isAbout(row, query));
-    if (query.newestFirst) rows.reverse();
-    return rows.slice(0, query.limit).map(read);
+  async page(partition: number, after: Cursor, countMax: number): Promise<readonly ReadRow[]> {
+    await this.beforeRead();
+    const rows = this.#kept(partition).filter(({ epoch, offset }) => epoch === after.epoch && offset > after.offset);
+    const gap = rows.findIndex(({ offset }, i) => offset !== after.offset + 1 + i);
+    return rows.slice(0, Math.min(countMax, gap < 0 ? rows.length : gap)).map(read);
   }
 
-  page(partition: number, after: Cursor, countMax: number): ReadRow[] {
-    const rows = this.#of(partition).filter((row) => !row.orphaned && row.epoch === after.epoch);
-    const page: ReadRow[] = [];
-    for (let offset = after.offset + 1; page.length < countMax; offset++) {
-      const row = rows.find((candidate) => candidate.offset === offset);
-      if (!row) break;
-      page.push(read(row));
-    }
-    return page;
-  }
-
-  cursorAt(partition: number, tsUs: number): Cursor | undefined {
-    const rows = this.#of(partition).filter((row) => !row.orphaned);
+  async cursorAt(partition: number, tsUs: number): Promise<Cursor | undefined> {
+    await this.beforeRead();
+    const rows = this.#kept(partition);
     const beyond = rows.findIndex((row) => row.tsUs > tsUs);
-    if (beyond < 0) return this.position(partition)?.cursor;
+    if (beyond < 0) return this.#partitions.get(partition)?.position?.cursor;
     const last = rows[beyond - 1];
     return last && { epoch: last.epoch, offset: last.offset };
   }
 
-  latency({ symbol, ...times }: LatencyQuery): LatencySummary {
+  async latency({ symbol, ...times }: LatencyQuery): Promise<LatencySummary> {
+    await this.beforeRead();
     const query = { ...times, ...(symbol === undefined ? {} : { symbols: [symbol] }), types: ['bbo'] };
-    const values = this.#rows
+    const values = this.#all()
       .filter((row) => isAbout(row, query))
       .map((row) => row.columns?.latencyMs)
       .filter((value) => value !== undefined)
@@ -108,101 +158,129 @@ export class ModelStore {
     };
   }
 
-  symbols(): SymbolSummary[] {
-    const kept = this.#rows.filter((row) => !row.orphaned);
-    const names = [...new Set(kept.flatMap((row) => (row.symbol === null ? [] : [row.symbol])))].sort();
-    return names.map((symbol) => {
-      const rows = kept.filter((row) => row.symbol === symbol);
-      const series = new Map<string, ModelRow[]>();
-      for (const row of rows) {
-        const key = `${row.partition} ${row.clockUs - (row.clockUs % DAY_US)} ${row.type}`;
-        const group = series.get(key);
-        if (group) group.push(row);
-        else series.set(key, [row]);
-      }
+  async symbols(): Promise<readonly SymbolSummary[]> {
+    await this.beforeRead();
+    const bySymbol = groups(
+      this.#all().filter((row) => !row.orphaned && row.symbol !== null),
+      ({ symbol }) => symbol as string,
+    );
+    return [...bySymbol.keys()].sort().map((symbol) => {
+      const rows = bySymbol.get(symbol) as ModelRow[];
+      const dayOf = (row: ModelRow) => row.clockUs - (row.clockUs % DAY_US);
+      const series = [...groups(rows, (row) => `${row.partition} ${dayOf(row)} ${row.type}`).values()];
       return {
         symbol,
         events: rows.length,
         bbo: rows.filter((row) => row.type === 'bbo').length,
         trades: rows.filter((row) => row.type === 'trade').length,
-        firstUs: Math.min(...[...series.values()].map((group) => (group[0] as ModelRow).tsUs)),
-        lastUs: Math.max(...[...series.values()].map((group) => (group.at(-1) as ModelRow).tsUs)),
+        firstUs: Math.min(...series.map((group) => (group[0] as ModelRow).tsUs)),
+        lastUs: Math.max(...series.map((group) => (group.at(-1) as ModelRow).tsUs)),
       };
     });
   }
 
-  partitions(): PartitionSummary[] {
-    return [...this.#partitions]
-      .sort(([a], [b]) => a - b)
-      .map(([partition, { position, dropped }]) => {
-        const rows = this.#of(partition);
-        const { byAge, byItems } = dropped;
-        return {
-          partition,
-          position,
-          earliest: this.#earliest(partition),
-          events: rows.filter((row) => !row.orphaned).length,
-          orphaned: rows.filter((row) => row.orphaned).length,
-          dropped: { events: byAge + byItems, byAge, bySize: 0, byItems },
-        };
-      });
-  }
-
-  epochs(partition: number): EpochRecord[] {
-    return this.#partitions.get(partition)?.epochs ?? [];
-  }
-
-  holes(partition: number): HoleRecord[] {
-    return this.#partitions.get(partition)?.holes ?? [];
-  }
-
-  /** All at once, and never by size. */
-  retain({ ageMsMax, bboItemsMax }: RetentionPolicy): void {
-    const newest = Math.max(...[...this.#partitions.values()].map(({ position }) => position.clockUs));
-    if (ageMsMax !== undefined) this.#drop('byAge', (row) => row.clockUs < newest - ageMsMax * 1_000);
-    if (bboItemsMax === undefined) return;
-    const left = new Map<string, number>();
-    const doomed = new Set<ModelRow>();
-    for (const row of this.#rows
-      .filter(({ type, orphaned, symbol }) => type === 'bbo' && !orphaned && symbol)
-      .reverse()) {
-      const count = (left.get(row.symbol as string) ?? 0) + 1;
-      left.set(row.symbol as string, count);
-      if (count > bboItemsMax) doomed.add(row);
-    }
-    this.#drop('byItems', (row) => doomed.has(row));
-  }
-
-  #drop(reason: 'byAge' | 'byItems', isDoomed: (row: ModelRow) => boolean): void {
-    this.#rows = this.#rows.filter((row) => {
-      if (!isDoomed(row)) return true;
-      const known = this.#partitions.get(row.partition) as ModelPartition;
-      known.dropped[reason]++;
-      if (compareCursors(row, known.floor) >= 0) known.floor = { epoch: row.epoch, offset: row.offset + 1 };
-      return false;
+  async partitions(): Promise<readonly PartitionSummary[]> {
+    await this.beforeRead();
+    return this.#sorted().map(([partition, { position, dropped, rows }]) => {
+      const { byAge, byItems } = dropped;
+      return {
+        partition,
+        position: position as JournalPosition,
+        earliest: this.earliest(partition),
+        events: rows.filter((row) => !row.orphaned).length,
+        orphaned: rows.filter((row) => row.orphaned).length,
+        dropped: { events: byAge + byItems, byAge, bySize: 0, byItems },
+      };
     });
   }
 
+  async epochs(partition: number): Promise<readonly EpochRecord[]> {
+    await this.beforeRead();
+    return this.#partitions.get(partition)?.epochs ?? [];
+  }
+
+  async holes(partition: number): Promise<readonly HoleRecord[]> {
+    await this.beforeRead();
+    return this.#partitions.get(partition)?.holes ?? [];
+  }
+
+  async bytes(): Promise<number> {
+    return this.#all().reduce((sum, { payload }) => sum + payload.length, 0);
+  }
+
+  /** All at once, and never by size. */
+  async retain({ ageMsMax, bboItemsMax }: RetentionPolicy): Promise<DroppedSummary> {
+    await this.beforeRead();
+    const newest = Math.max(...this.#sorted().map(([, { position }]) => position?.clockUs ?? 0));
+    const byAge = ageMsMax === undefined ? 0 : this.#drop('byAge', (row) => row.clockUs < newest - ageMsMax * 1_000);
+    const byItems = bboItemsMax === undefined ? 0 : this.#drop('byItems', beyondItems(this.#all(), bboItemsMax));
+    return { events: byAge + byItems, byAge, bySize: 0, byItems };
+  }
+
   /** Back from the position while each row follows the one before. */
-  #earliest(partition: number): Cursor | null {
-    const { position, epochs, floor } = this.#partitions.get(partition) as ModelPartition;
-    const rows = this.#of(partition).filter((row) => !row.orphaned);
+  protected earliest(partition: number): Cursor | null {
+    const { position, epochs, floor } = this.partition(partition);
     let earliest: Cursor | null = null;
-    for (const row of rows.reverse()) {
+    for (const row of this.#kept(partition).reverse()) {
       const cursor = { epoch: row.epoch, offset: row.offset };
       const previousTail = earliest && epochs.find((record) => record.epoch === earliest?.epoch)?.previousTail;
       const follows = earliest
         ? isSuccessor(cursor, earliest, previousTail ?? undefined)
-        : cursorsEqual(cursor, position.cursor);
+        : position !== undefined && cursorsEqual(cursor, position.cursor);
       if (!follows || compareCursors(cursor, floor) < 0) break;
       earliest = cursor;
     }
     return earliest;
   }
 
-  #of(partition: number): ModelRow[] {
-    return this.#rows.filter((row) => row.partition === partition);
+  #drop(reason: 'byAge' | 'byItems', isDoomed: (row: ModelRow) => boolean): number {
+    let count = 0;
+    for (const known of this.#partitions.values()) {
+      for (const row of known.rows.filter(isDoomed)) {
+        count++;
+        known.dropped[reason]++;
+        if (compareCursors(row, known.floor) >= 0) known.floor = { epoch: row.epoch, offset: row.offset + 1 };
+      }
+      known.rows = known.rows.filter((row) => !isDoomed(row));
+    }
+    return count;
   }
+
+  #kept(partition: number): ModelRow[] {
+    return (this.#partitions.get(partition)?.rows ?? []).filter((row) => !row.orphaned);
+  }
+
+  /** One partition after the other. */
+  #all(): ModelRow[] {
+    return this.#sorted().flatMap(([, { rows }]) => rows);
+  }
+
+  /** Of which something has been stored. */
+  #sorted(): [number, ModelPartition][] {
+    return [...this.#partitions].filter(([, { position }]) => position).sort(([a], [b]) => a - b);
+  }
+}
+
+function groups(rows: readonly ModelRow[], keyOf: (row: ModelRow) => string): Map<string, ModelRow[]> {
+  const found = new Map<string, ModelRow[]>();
+  for (const row of rows) {
+    const group = found.get(keyOf(row));
+    if (group) group.push(row);
+    else found.set(keyOf(row), [row]);
+  }
+  return found;
+}
+
+/** Which BBO updates are none of the newest of their symbol. */
+function beyondItems(rows: readonly ModelRow[], itemsMax: number): (row: ModelRow) => boolean {
+  const counts = new Map<string, number>();
+  const doomed = new Set<ModelRow>();
+  for (const row of rows.filter(({ type, orphaned, symbol }) => type === 'bbo' && !orphaned && symbol).reverse()) {
+    const count = (counts.get(row.symbol as string) ?? 0) + 1;
+    counts.set(row.symbol as string, count);
+    if (count > itemsMax) doomed.add(row);
+  }
+  return (row) => doomed.has(row);
 }
 
 function isAbout(row: ModelRow, query: EventQuery): boolean {
@@ -225,6 +303,6 @@ function isAbout(row: ModelRow, query: EventQuery): boolean {
   );
 }
 
-function read({ epoch, offset, type, symbol, account, tsUs, payload }: ModelRow): ReadRow {
-  return { epoch, offset, type, symbol, account, tsUs, payload };
+function read({ partition, epoch, offset, type, symbol, account, tsUs, payload }: ModelRow): ReadRow {
+  return { partition, epoch, offset, type, symbol, account, tsUs, payload };
 }

@@ -2,7 +2,9 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { EventRow } from '../stores/event-row.ts';
 import type { EventQuery, JournalBatch, JournalStore, ReadRow } from '../stores/journal-store.ts';
+import { all, batch, CLOCK_US, EPOCH, noise, row } from './contract-rows.ts';
 import { ModelStore } from './model-store.ts';
+import { keepsPartitionsApart } from './partitions-contract.ts';
 import { batchOf, type HistoryStep, history, type Questions, questions } from './random-history.ts';
 
 /** One empty database of a test. */
@@ -11,9 +13,6 @@ export interface StorePlace {
   open(): Promise<JournalStore>;
   remove(): Promise<void>;
 }
-
-const EPOCH = 1_767_225_600_000;
-const CLOCK_US = EPOCH * 1_000;
 
 /**
  * What every journal's store must do, whatever its database.
@@ -87,6 +86,10 @@ export function storeContract(name: string, shared: boolean, makePlace: () => Pr
       expect((await store.partitions())[0]).toMatchObject({ events: 3, position: second.position });
     });
 
+    it("keeps partitions apart, though their ids are the same: one's cursor, losses and orphans are none of another's", async () => {
+      await keepsPartitionsApart(store);
+    });
+
     it('lets readers go on while it stores, each page of them a moment of its own', async () => {
       let next = 0;
       const add = async (): Promise<void> => {
@@ -157,7 +160,7 @@ async function followsTheModel(place: StorePlace, steps: readonly HistoryStep[],
         store = await place.open();
       } else if (step.kind === 'retain') {
         while ((await store.retain(step.policy)).events > 0);
-        model.retain(step.policy);
+        await model.retain(step.policy);
       } else if (step.kind === 'overtaken') {
         const moved = { cursor: { epoch: EPOCH - 1, offset: 7 }, tsUs: CLOCK_US, clockUs: CLOCK_US };
         const none = { kind: 'none' } as const;
@@ -168,12 +171,12 @@ async function followsTheModel(place: StorePlace, steps: readonly HistoryStep[],
         const gap = step.kind === 'burst' ? ({ kind: 'none' } as const) : step.break;
         const { partition } = step;
         const next = batchOf(
-          model.position(partition),
+          await model.position(partition),
           { kind: 'commit', partition, rows, break: gap },
-          model.epochs(partition).length,
+          (await model.epochs(partition)).length,
         );
         expect(await store.commit(next)).toBe('committed');
-        model.commit(next);
+        await model.commit(next);
       }
       await agree(store, model, { ...asked, queries: asked.queries.slice(0, 2) });
     }
@@ -184,27 +187,27 @@ async function followsTheModel(place: StorePlace, steps: readonly HistoryStep[],
 }
 
 async function agree(store: JournalStore, model: ModelStore, asked: Questions): Promise<void> {
-  expect(await store.partitions()).toEqual(model.partitions());
-  expect(await store.symbols()).toEqual(model.symbols());
+  expect(await store.partitions()).toEqual(await model.partitions());
+  expect(await store.symbols()).toEqual(await model.symbols());
   for (const query of asked.queries) {
-    expect(await all(store, query, asked.pageRows)).toEqual(model.events(query));
+    expect(await all(store, query, asked.pageRows)).toEqual(await all(model, query, asked.pageRows));
     const { fromUs, toUs, symbols } = query;
     const latency = {
       ...(fromUs ? { fromUs } : {}),
       ...(toUs ? { toUs } : {}),
       ...(symbols?.[0] ? { symbol: symbols[0] } : {}),
     };
-    expectClose(await store.latency(latency), model.latency(latency));
+    expectClose(await store.latency(latency), await model.latency(latency));
   }
   for (const partition of [0, 1]) {
-    expect(await store.position(partition)).toEqual(model.position(partition));
-    expect(await store.epochs(partition)).toEqual(model.epochs(partition));
-    expect(await store.holes(partition)).toEqual(model.holes(partition));
+    expect(await store.position(partition)).toEqual(await model.position(partition));
+    expect(await store.epochs(partition)).toEqual(await model.epochs(partition));
+    expect(await store.holes(partition)).toEqual(await model.holes(partition));
     for (const moment of asked.moments) {
-      expect(await store.cursorAt(partition, moment)).toEqual(model.cursorAt(partition, moment));
+      expect(await store.cursorAt(partition, moment)).toEqual(await model.cursorAt(partition, moment));
     }
     for (const cursor of asked.cursors) {
-      expect(await store.page(partition, cursor, 20)).toEqual(model.page(partition, cursor, 20));
+      expect(await store.page(partition, cursor, 20)).toEqual(await model.page(partition, cursor, 20));
     }
   }
 }
@@ -282,40 +285,4 @@ async function findsAndDrops(store: JournalStore): Promise<void> {
   // What was dropped in between cannot be gone over: resuming begins after it.
   expect((await store.partitions())[0]?.earliest).toEqual({ epoch: EPOCH, offset: (bbo[0] as number) - 2 });
   expect(await store.page(0, { epoch: EPOCH, offset: 250_000 }, 10)).toHaveLength(1);
-}
-
-async function all(store: JournalStore, query: EventQuery, pageRows?: number): Promise<ReadRow[]> {
-  const rows: ReadRow[] = [];
-  for await (const page of store.events(query, pageRows)) {
-    if (page.length === 0 || page.length > (pageRows ?? 1_000)) throw new Error(`a page of ${page.length} rows`);
-    rows.push(...page);
-  }
-  return rows;
-}
-
-function row(offset: number, changes: Partial<EventRow> = {}): EventRow {
-  const tsUs = CLOCK_US + offset;
-  const place = { epoch: EPOCH, offset, symbol: 'BTCUSDT', account: null, tsUs, clockUs: CLOCK_US };
-  return {
-    ...place,
-    type: 'trade',
-    payload: `{"n":${offset}}`,
-    columns: { price: offset / 4, tradeId: offset },
-    ...changes,
-  };
-}
-
-function batch(rows: readonly EventRow[], after: JournalBatch['after'] = null): JournalBatch {
-  const { epoch, offset, tsUs, clockUs } = rows.at(-1) as EventRow;
-  const position = { cursor: { epoch, offset }, tsUs, clockUs };
-  return { partition: 0, after, rows, position, epochs: [], holes: [], orphanedAfter: [] };
-}
-
-function noise(seed: number): string {
-  let state = seed + 1;
-  const word = () => {
-    state = Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) + 0x6d2b79f5;
-    return (state >>> 0).toString(36);
-  };
-  return `{"noise":"${Array.from({ length: 60 }, word).join('')}"}`;
 }

@@ -1,18 +1,18 @@
-import { connectRedis, LogWriter, partitionKeys, type RedisClient } from '@depthcast/log';
+import { connectRedis, LogWriter, type PartitionKeys, partitionKeys, type RedisClient } from '@depthcast/log';
 import { formatCursor, type LogEvent } from '@depthcast/protocol';
-
-const keys = partitionKeys();
 
 /** A log that is written by hand, through the one way into it. */
 export class TestLog {
   readonly client: RedisClient;
+  readonly keys: PartitionKeys;
   writer: LogWriter;
   #inputs = 0;
   #writers = 0;
   #n = 0;
 
-  constructor(url: string) {
+  constructor(url: string, partition = 0) {
     this.client = connectRedis(url);
+    this.keys = partitionKeys(partition);
     this.writer = this.#newWriter();
   }
 
@@ -43,7 +43,7 @@ export class TestLog {
 
   /** `<id> <topic> <payload>` of all that Redis holds. */
   async held(): Promise<string[]> {
-    const entries = await this.client.xrange(keys.log, '-', '+');
+    const entries = await this.client.xrange(this.keys.log, '-', '+');
     return entries.map(([id, [topic, payload]]) => `${id} ${topic} ${payload}`);
   }
 
@@ -53,7 +53,8 @@ export class TestLog {
 
   #newWriter(): LogWriter {
     const writer = `w${++this.#writers}-${Math.random()}`;
-    return new LogWriter({ client: this.client, keys, writer, logicVersion: '1', state: () => 'state' });
+    const { client, keys } = this;
+    return new LogWriter({ client, keys, writer, logicVersion: '1', state: () => 'state' });
   }
 }
 

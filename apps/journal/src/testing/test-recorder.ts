@@ -1,6 +1,6 @@
 import { connectRedis, type PartitionKeys, partitionKeys, type RedisClient } from '@depthcast/log';
 import { formatCursor } from '@depthcast/protocol';
-import { type RecorderLimits, RecorderLoop } from '../recorder/recorder-loop.ts';
+import { type RecorderLimits, RecorderLoop, recorderLimits } from '../recorder/recorder-loop.ts';
 import { RetireLoop } from '../recorder/retire-loop.ts';
 import type { JournalStore } from '../stores/journal-store.ts';
 
@@ -33,7 +33,7 @@ export class TestRecorder {
       client,
       keys,
       store,
-      limits: { commitEveryMs: 0, standByMs: 100, ...limits },
+      limits: { ...recorderLimits(1), commitEveryMs: 0, standByMs: 100, ...limits },
       observer: {
         recording: (_, compared) => this.compared.push(compared),
         standingBy: () => {

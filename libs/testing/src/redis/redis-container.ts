@@ -9,19 +9,21 @@ export function runContainer(source: RedisSource & { kind: 'docker' }): RunServe
     process.env.TESTCONTAINERS_RYUK_DISABLED ??= 'true';
     process.env.TESTCONTAINERS_HOST_OVERRIDE ??= '127.0.0.1';
     const { GenericContainer, getContainerRuntimeClient, Wait } = await import('testcontainers');
-    const server = ['redis-server', '--port', String(spec.port), '--dir', '/data', '--maxmemory-policy', 'noeviction'];
-    if (spec.cluster) server.push('--bind', '127.0.0.1');
+    const file = spec.configFile === undefined ? [] : [`/data/${spec.configFile}`];
+    const places = ['--port', String(spec.port), '--dir', '/data'];
+    const server = ['redis-server', ...file, ...places, '--maxmemory-policy', 'noeviction'];
+    if (spec.hasPeers) server.push('--bind', '127.0.0.1');
     const container = new GenericContainer(source.image);
-    // One port inside and out, so that restarts keep it. Nodes of a cluster share the machine's own network: each
-    // must be reached by the others and by clients under one address.
-    const placed = spec.cluster
+    // One port inside and out, so that restarts keep it. Those with peers share the machine's own network: each must
+    // be reached by the others and by clients under one address.
+    const placed = spec.hasPeers
       ? container.withNetworkMode('host')
       : container.withExposedPorts({ container: spec.port, host: spec.port });
     const started = await placed
       .withBindMounts([{ source: spec.dir, target: '/data' }])
       .withUser(`${process.getuid?.() ?? 0}:${process.getgid?.() ?? 0}`)
       .withCommand([...server, ...spec.args])
-      .withWaitStrategy(Wait.forLogMessage(/Ready to accept connections/))
+      .withWaitStrategy(Wait.forLogMessage(/Ready to accept connections|Sentinel ID is/))
       .start();
     reaper.add('container', started.getId());
     const running = (await getContainerRuntimeClient()).container.getById(started.getId());

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { until } from '../until.ts';
 import { startRedis, type TestRedis } from './redis.ts';
 import { startRedisCluster } from './redis-cluster.ts';
+import { startRedisSentinel } from './redis-sentinel.ts';
 
 const runIdOf = (info: string) => /run_id:(\w+)/.exec(info)?.[1];
 
@@ -72,4 +73,43 @@ describe('startRedisCluster', () => {
       await cluster.stop();
     }
   });
+
+  it('goes on with a replica when the master of a key is killed', async () => {
+    const cluster = await startRedisCluster(3, { replicas: 1 });
+    try {
+      const client = cluster.client();
+      await client.set('kept', '1');
+      const master = await cluster.masterOf('kept');
+      await until(async () => (await master.client().call('WAIT', 1, 100)) === 1);
+      await master.kill();
+      const successor = await until(async () => {
+        const now = await cluster.masterOf('kept');
+        return now !== master && now;
+      }, 20_000);
+      expect(cluster.nodes.indexOf(successor)).toBeGreaterThanOrEqual(3);
+      expect(await until(() => client.get('kept'), 10_000)).toBe('1');
+    } finally {
+      await cluster.stop();
+    }
+  }, 60_000);
+});
+
+describe('startRedisSentinel', () => {
+  it('replaces a master that is killed, and leaves nothing behind', async () => {
+    const set = await startRedisSentinel({ replicas: 2 });
+    try {
+      const master = await set.master();
+      expect(master).toBe(set.servers[0]);
+      await master.client().set('kept', '1');
+      await until(async () => (await master.client().call('WAIT', 2, 100)) === 2);
+      await master.kill();
+      const successor = await set.successorOf(master);
+      expect(await successor.client().get('kept')).toBe('1');
+      expect(await successor.client().set('new', '1')).toBe('OK');
+      expect(set.url).toMatch(/^redis\+sentinel:\/\/(127\.0\.0\.1:\d+,?){3}\/depthcast$/);
+    } finally {
+      await set.stop();
+    }
+    expect([...set.servers, ...set.sentinels].some(({ dir }) => existsSync(dir))).toBe(false);
+  }, 60_000);
 });

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findRedis, freePort, type RedisSource, redisOfBinary } from '@depthcast/start';
@@ -17,7 +17,13 @@ export interface TestRedisOptions {
   readonly config?: readonly string[];
   /** A node of a Redis Cluster; see startRedisCluster. */
   readonly cluster?: boolean;
+  /** One of several servers that must reach each other, as those of a cluster do. */
+  readonly hasPeers?: boolean;
+  /** What stands in its configuration file; it runs as a Sentinel, which takes nothing of that from its options. */
+  readonly sentinel?: string;
 }
+
+const SENTINEL_FILE = 'sentinel.conf';
 
 /** Starts are cheap (30 ms), finding is not: once a process. */
 let found: Promise<RedisSource> | undefined;
@@ -115,6 +121,14 @@ export class TestRedis {
     await this.#server?.resume();
   }
 
+  /** What it is told from now on, no replica of it will ever know. They keep what they have. */
+  async cutReplicas(): Promise<void> {
+    const client = this.client();
+    await client.call('ACL', 'SETUSER', 'default', '-psync', '-sync');
+    await client.call('CLIENT', 'KILL', 'TYPE', 'replica');
+    client.disconnect();
+  }
+
   async #end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     const server = this.#server;
     this.#server = undefined;
@@ -122,13 +136,16 @@ export class TestRedis {
   }
 
   async #firstSpec(): Promise<ServerSpec> {
-    const { appendonly = false, config = [], cluster = false } = this.#options;
+    const { appendonly = false, config = [], cluster = false, hasPeers = cluster, sentinel } = this.#options;
     const port = this.#options.port ?? (await freePort());
     // The bus port would be port + 10000, which is beyond 65535 for many a free port.
     const clusterArgs = cluster
       ? ['--cluster-enabled', 'yes', '--cluster-node-timeout', '1000', '--cluster-port', String(await freePort())]
       : [];
     const args = ['--save', '', '--appendonly', appendonly ? 'yes' : 'no', ...clusterArgs, ...config];
-    return { port, dir: this.dir, cluster, args };
+    if (sentinel === undefined) return { port, dir: this.dir, hasPeers, args };
+    // Once: the Sentinel itself writes there what it learns.
+    writeFileSync(join(this.dir, SENTINEL_FILE), sentinel);
+    return { port, dir: this.dir, hasPeers, args: ['--sentinel'], configFile: SENTINEL_FILE };
   }
 }

@@ -1,10 +1,12 @@
 export interface ServerSpec {
   readonly port: number;
   readonly dir: string;
-  /** A node of a cluster must reach the others at the address that clients use. */
-  readonly cluster: boolean;
+  /** One of several that must reach each other at the addresses that clients use. */
+  readonly hasPeers: boolean;
   /** Options of redis-server. */
   readonly args: readonly string[];
+  /** Its configuration file, by its name in `dir`. */
+  readonly configFile?: string;
 }
 
 /** One running redis-server, as a process or in a container. */

@@ -70,7 +70,8 @@ export const gatewaySlowClients: Bench = {
             const path = `${PATH}&last_id=${formatCursor(first)}`;
             await back.request({ kind: 'connect', port, path, clients: BACK_CLIENTS } satisfies ReadingAsk);
             const figures = await measure();
-            megabytes = (await back.request<{ bytes: number }>({ kind: 'disconnect' } satisfies ReadingAsk)).bytes / 1e6;
+            megabytes =
+              (await back.request<{ bytes: number }>({ kind: 'disconnect' } satisfies ReadingAsk)).bytes / 1e6;
             return figures;
           },
         },
@@ -78,7 +79,9 @@ export const gatewaySlowClients: Bench = {
       );
       await publish({ kind: 'stop' });
       const cores = (who: 'slow' | 'alone' | 'back') => taken[who].cores.median.toFixed(2);
-      note(`the gateway used ${cores('slow')} cores with the 200, ${cores('back')} with the ten, ${cores('alone')} without`);
+      note(
+        `the gateway used ${cores('slow')} cores with the 200, ${cores('back')} with the ten, ${cores('alone')} without`,
+      );
       note(`the ten were sent ${megabytes.toFixed(0)} MB of the past in the last round; the targets are 1.2 × + 1 ms`);
       const atMost = Math.round((1.2 * taken.alone.p99Ms.median + 1) * 100) / 100;
       const row = (suffix: string, who: 'slow' | 'back') =>

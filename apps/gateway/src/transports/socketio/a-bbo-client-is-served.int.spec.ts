@@ -87,6 +87,21 @@ describe('Socket.IO for the clients of a BBO stream', () => {
     client.close();
   });
 
+  it('answers it with the best prices of a book whose last update was before its time', async () => {
+    // What a gateway begins with; nothing came since.
+    await feeder.book('LTCUSDT', [['50.00', '3']], [['50.50', '4']]);
+    const gateway = await (await TestGateway.start(redis.url)).reaches(feeder.id);
+    const client = new SocketClient(gateway.url);
+    client.socket.on('welcome', () => client.socket.emit('request_initial_data'));
+    const update = await client.next(([event, { symbol }]) => event === 'bbo_update' && symbol === 'LTCUSDT');
+    const { timestamp, serverTimestamp, backendLatency, ...prices } = update as Record<string, number>;
+    expect(prices).toEqual({ symbol: 'LTCUSDT', bidPrice: '50.00', bidQty: '3', askPrice: '50.50', askQty: '4' });
+    expect([timestamp, backendLatency].map(Number.isInteger)).toEqual([true, true]);
+    expect(backendLatency).toBe((serverTimestamp as number) - (timestamp as number));
+    client.close();
+    await gateway.stop();
+  });
+
   it('answers a ping event with a pong that has the time in ms', async () => {
     const client = connect();
     await client.next('welcome');

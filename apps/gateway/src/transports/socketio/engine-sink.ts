@@ -56,6 +56,10 @@ export class EngineSink implements Sink {
     return this.#queuedBytes + (tcp?.encrypted ? lateBytes(waiting, this.#lastBytes) : waiting);
   }
 
+  get destroyed(): boolean {
+    return this.#connection.readyState === 'closed';
+  }
+
   write(bytes: Uint8Array, written?: Written): boolean {
     const connection = this.#connection;
     if (connection.readyState !== 'open') {

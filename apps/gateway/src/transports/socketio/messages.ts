@@ -1,8 +1,8 @@
-import { DepthcastError } from '@depthcast/protocol';
+import { DepthcastError, invalid } from '@depthcast/protocol';
 import { z } from 'zod';
 import type { ResumeRequest } from '../../resume/locator.ts';
 import { type ErrorAnswer, errorAnswer } from '../error-answer.ts';
-import { invalid } from '../query.ts';
+import { MAX_RATE_MAX, MAX_RATE_MIN } from '../max-rate.ts';
 import { INTERVAL_MS_MAX, INTERVAL_MS_MIN } from '../stream-params.ts';
 
 /** One message, all of it. */
@@ -30,6 +30,8 @@ export const auth = z.object({
   ready: z.boolean().nullish(),
   /** Each message of the log carries `prev_cursor` too. */
   chain: z.boolean().nullish(),
+  /** Messages a second, of all that it is sent. */
+  maxRate: z.int().min(MAX_RATE_MIN).max(MAX_RATE_MAX).nullish(),
   token: z.string().max(TOKEN_CHARS_MAX).nullish(),
 });
 const AUTH_TAKES: Readonly<Record<keyof z.output<typeof auth>, string>> = {
@@ -38,6 +40,7 @@ const AUTH_TAKES: Readonly<Record<keyof z.output<typeof auth>, string>> = {
   interval: INTERVAL_TAKES,
   ready: 'true or false',
   chain: 'true or false',
+  maxRate: `messages a second, ${MAX_RATE_MIN} to ${MAX_RATE_MAX}`,
   token: 'a token',
 };
 
@@ -47,6 +50,7 @@ export interface Handshake {
   readonly intervalMs: number | undefined;
   readonly ready: boolean;
   readonly chain: boolean;
+  readonly maxRate: number | undefined;
   readonly token: string | undefined;
 }
 
@@ -79,7 +83,7 @@ export function parseHandshake(given: unknown): Handshake {
       AUTH_TAKES[name],
     );
   }
-  const { lastId, streams, interval, ready, chain, token } = parsed.data;
+  const { lastId, streams, interval, ready, chain, maxRate, token } = parsed.data;
   const text = lastId === undefined || lastId === null ? '' : String(lastId);
   return {
     resume: text === '' ? undefined : { text, fromHeader: false },
@@ -87,6 +91,7 @@ export function parseHandshake(given: unknown): Handshake {
     intervalMs: interval ?? undefined,
     ready: ready ?? false,
     chain: chain ?? false,
+    maxRate: maxRate ?? undefined,
     token: token ?? undefined,
   };
 }

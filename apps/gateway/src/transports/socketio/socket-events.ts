@@ -1,7 +1,6 @@
-import { DepthcastError } from '@depthcast/protocol';
+import { DepthcastError, quote } from '@depthcast/protocol';
 import type { Socket } from 'socket.io';
 import type { Sink } from '../../fanout/session.ts';
-import { quote } from '../query.ts';
 import type { EventBudget } from './event-budget.ts';
 import type { InitialData } from './initial-data.ts';
 import { answerOf, type Handshake, parseStreams, parseSubscribe, type SubscribeAnswer } from './messages.ts';

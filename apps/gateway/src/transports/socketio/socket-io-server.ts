@@ -6,7 +6,7 @@ import type { Authenticator, Identity, SessionGuard } from '../../auth/identity.
 import type { GatewayConfig } from '../../config.ts';
 import { controlFrame } from '../../fanout/format.ts';
 import { packetsOf } from '../../fanout/packets.ts';
-import type { Gateway } from '../../gateway.ts';
+import type { Partitions } from '../../partitions/partitions.ts';
 import { isAllowedOrigin } from '../cors.ts';
 import { errorAnswer } from '../error-answer.ts';
 import type { Guest, SessionDesk } from '../session-desk.ts';
@@ -18,7 +18,7 @@ import { type EventStats, SocketEvents } from './socket-events.ts';
 import { SocketSession } from './socket-session.ts';
 
 export interface SocketIoOptions {
-  readonly gateway: Gateway;
+  readonly partitions: Partitions;
   readonly desk: SessionDesk;
   readonly config: GatewayConfig;
   readonly authenticator: Authenticator;
@@ -70,7 +70,7 @@ export class SocketIoServer {
 
   constructor(options: SocketIoOptions) {
     this.#options = options;
-    this.#initialData = new InitialData(options.gateway);
+    this.#initialData = new InitialData(options.partitions);
     this.#trust = proxyAddr.compile([...(options.config.TRUST_PROXY ?? [])]);
   }
 
@@ -153,6 +153,10 @@ export class SocketIoServer {
   async #admit(socket: Socket): Promise<void> {
     const handshake = parseHandshake(socket.handshake.auth);
     const identity = await this.#options.authenticator.authenticate({ token: handshake.token });
+    // It may subscribe to any of them at any time.
+    const release = await this.#options.partitions.use(undefined);
+    if (socket.conn.readyState === 'open') socket.conn.once('close', release);
+    else release();
     this.#admitted.set(socket, { handshake, identity });
   }
 
@@ -168,16 +172,17 @@ export class SocketIoServer {
   }
 
   #onSocket(socket: Socket): void {
-    const { gateway, desk, config, guard, onError } = this.#options;
+    const { partitions, desk, config, guard, onError } = this.#options;
     const connected = this.#connections.get(socket.conn);
     const admitted = this.#admitted.get(socket);
     if (!connected || !admitted) return;
     const { sink, guest } = connected;
     const { handshake, identity } = admitted;
     const session = new SocketSession({
-      gateway,
+      partitions,
       sink,
       chain: handshake.chain,
+      budget: partitions.rates.open(handshake.maxRate, socket.id),
       resume: handshake.resume,
       streamsMax: config.STREAMS_MAX,
       intervalMsDefault: config.INTERVAL_MS,
@@ -210,12 +215,7 @@ export class SocketIoServer {
 
 function guestOf(connection: EngineConnection, sink: EngineSink): Guest {
   return {
-    socket: {
-      get destroyed() {
-        return connection.readyState === 'closed';
-      },
-      destroy: () => sink.destroy(),
-    },
+    socket: sink,
     onClose: (closed) => {
       if (connection.readyState === 'closed') closed();
       else connection.once('close', closed);

@@ -4,28 +4,35 @@ import {
   LEVELS_DEFAULT,
   type LogStream,
   parseStream,
+  quote,
   type Stream,
   type ViewStream,
 } from '@depthcast/protocol';
-import { Filter } from '../../fanout/filter.ts';
+import type { Filter } from '../../fanout/filter.ts';
 import { onWire } from '../../fanout/format.ts';
-import { LogSession, type Sink } from '../../fanout/session.ts';
+import type { RateBudget } from '../../fanout/rates.ts';
+import type { LogSession, Sink } from '../../fanout/session.ts';
 import type { Gateway } from '../../gateway.ts';
+import { Bundle } from '../../partitions/bundle.ts';
+import type { Partitions } from '../../partitions/partitions.ts';
+import { viewReset } from '../../partitions/view-reset.ts';
 import type { ResumeRequest } from '../../resume/locator.ts';
 import type { View } from '../../views/view.ts';
+import type { ViewHub } from '../../views/view-hub.ts';
 import { ViewSession } from '../../views/view-session.ts';
-import { quote } from '../query.ts';
 import { checkStream, doubtOf, shownDefinition, topicsOf } from '../stream-params.ts';
 import { answerOf, type SubscribeAnswer, type SubscribeRequest } from './messages.ts';
 
 export interface SocketSessionOptions {
-  readonly gateway: Gateway;
+  readonly partitions: Partitions;
   readonly sink: Sink;
   readonly chain: boolean;
   /** Where the client was when its last connection broke. */
   readonly resume: ResumeRequest | undefined;
   readonly streamsMax: number;
   readonly intervalMsDefault: number;
+  /** Where the connection has a rate. */
+  readonly budget?: RateBudget | undefined;
 }
 
 interface Subscribed {
@@ -40,7 +47,7 @@ interface Wanted {
 }
 
 const DEFAULTS = { type: 'MBP', levels: LEVELS_DEFAULT } as const;
-const READY_TYPES = ['bbo'] as const;
+const READY_TYPES = ['bbo', 'book_status', 'error'] as const;
 const FRAMING = 'packets';
 /**
  * A client that comes back says what it wants in several messages, and all of it goes on from the one cursor: so the
@@ -49,18 +56,19 @@ const FRAMING = 'packets';
 const GATHER_MS = 100;
 
 /**
- * What one connection of Socket.IO is subscribed to: one log session for all that is of the log, so that there is one
- * cursor, and beside it a view session an interval. Subscriptions change while both go on: fewer topics at once, more
- * when the log session is at the head, where a snapshot of them and what follows it meet.
+ * What one connection of Socket.IO is subscribed to: of each partition one log session for all that is of the log, so
+ * that there is one cursor, and beside it a view session an interval. Subscriptions change while both go on: fewer
+ * topics at once, more when the log session is at the head, where a snapshot of them and what follows it meet.
  */
 export class SocketSession {
   readonly #options: SocketSessionOptions;
   readonly #streams = new Map<string, Subscribed>();
   #isReady = false;
-  #log: LogSession | undefined;
-  /** What the log session takes now. */
-  #given: Wanted = { names: new Set(), ready: false };
-  readonly #views = new Map<number, ViewSession>();
+  #log: Bundle | undefined;
+  /** What the log sessions take now, by partition. */
+  readonly #given = new Map<number, Wanted>();
+  /** By partition and interval. */
+  readonly #views = new Map<string, { readonly hub: ViewHub; readonly session: ViewSession }>();
   #resume: ResumeRequest | undefined;
   #gathering: NodeJS.Timeout | undefined;
   #isClosed = false;
@@ -115,9 +123,8 @@ export class SocketSession {
   close(): void {
     this.#isClosed = true;
     clearTimeout(this.#gathering);
-    const { views, fanout } = this.#options.gateway;
-    for (const session of this.#views.values()) views.close(session);
-    if (this.#log) fanout.close(this.#log);
+    for (const { hub, session } of this.#views.values()) hub.close(session);
+    this.#log?.close();
   }
 
   #answer(errors: SubscribeAnswer['errors'], resumed: boolean): SubscribeAnswer {
@@ -126,8 +133,8 @@ export class SocketSession {
 
   /** Does something with each definition that is one, and returns what is wrong with the others. */
   #each(texts: readonly string[], use: (stream: Stream, text: string) => void): SubscribeAnswer['errors'] {
-    const { state } = this.#options.gateway;
-    const known = { symbols: state.symbols, kindOf: (symbol: string) => state.book(symbol)?.kind };
+    const { partitions } = this.#options;
+    const known = { symbols: partitions.symbols, kindOf: (symbol: string) => partitions.book(symbol)?.kind };
     const errors: SubscribeAnswer['errors'][number][] = [];
     for (const text of texts) {
       // Whoever is wrong so often gets no longer answer than this.
@@ -147,11 +154,11 @@ export class SocketSession {
   #update(): void {
     if (this.#isClosed || this.#gathering) return;
     if (!this.#resume) this.#follow();
-    else if (this.#isReady || this.#streams.size > 0) this.#gathering = setTimeout(() => this.#begin(), GATHER_MS);
+    else if (this.#isReady || this.#streams.size > 0) this.#gathering = setTimeout(() => this.#resumeAll(), GATHER_MS);
   }
 
   /** What there is to be resumed has been said. */
-  #begin(): void {
+  #resumeAll(): void {
     const resume = this.#resume;
     this.#gathering = undefined;
     this.#resume = undefined;
@@ -162,100 +169,114 @@ export class SocketSession {
   /** Brings the sessions to what is wanted. */
   #follow(resume?: ResumeRequest): void {
     this.#followLog(resume);
-    this.#followViews();
+    for (const [index, gateway] of this.#options.partitions.all.entries()) this.#followViews(index, gateway.views);
   }
 
   #followLog(resume?: ResumeRequest): void {
-    const wanted = this.#wanted();
+    const { partitions } = this.#options;
     const log = this.#log;
-    if (!log) {
-      if (wanted.names.size > 0 || wanted.ready) this.#startLog(wanted, resume);
-      return;
+    for (const [index, gateway] of partitions.all.entries()) {
+      const wanted = this.#wanted(index);
+      const session = log?.session(index);
+      if (session) this.#change(index, gateway, session, wanted);
+      else if (wanted.names.size > 0 || wanted.ready) this.#begin(index, gateway, wanted);
     }
-    const { fanout, topics, snapshots, window } = this.#options.gateway;
-    const given = this.#given;
+    if (!log) void this.#log?.start(resume);
+  }
+
+  /** Fewer topics at once, more when the session is at the head. */
+  #change(index: number, gateway: Gateway, session: LogSession, wanted: Wanted): void {
+    const { fanout, filters, snapshots, window } = gateway;
+    const given = this.#given.get(index) as Wanted;
     const kept = new Set([...given.names].filter((name) => wanted.names.has(name)));
     if (kept.size < given.names.size) {
-      this.#given = { names: kept, ready: given.ready };
-      fanout.narrow(log, this.#filter(this.#given));
+      const less = { names: kept, ready: given.ready };
+      this.#given.set(index, less);
+      fanout.narrow(session, filterOf(gateway, less));
     }
     const added = [...wanted.names].filter((name) => !kept.has(name));
     const isMore = added.length > 0 || wanted.ready !== given.ready;
-    if (!isMore || log.state !== 'head') return;
-    const filter = Filter.ofNames(topics, added);
+    if (!isMore || session.state !== 'head') return;
+    const filter = filters.ofNames(added);
     const snapshot = added.length > 0 ? snapshots.take(filter) : undefined;
-    for (const bytes of snapshot?.onWire(FRAMING) ?? []) log.sink.write(bytes);
-    this.#given = wanted;
-    fanout.widen(log, this.#filter(wanted), filter, snapshot?.position ?? window.end);
+    for (const bytes of snapshot?.onWire(FRAMING) ?? []) session.sink.write(bytes);
+    this.#given.set(index, wanted);
+    fanout.widen(session, filterOf(gateway, wanted), filter, snapshot?.position ?? window.end);
   }
 
-  #startLog(wanted: Wanted, resume: ResumeRequest | undefined): void {
-    const { gateway, sink, chain } = this.#options;
-    const { fanout, ladder, views } = gateway;
-    const log = new LogSession(
+  #begin(index: number, gateway: Gateway, wanted: Wanted): void {
+    const { partitions, sink, chain, budget } = this.#options;
+    this.#log ??= new Bundle({
+      partitions,
       sink,
-      this.#filter(wanted),
-      { ids: 'cursor', chain, framing: FRAMING },
-      {
-        onReset: () => {
-          for (const session of this.#views.values()) views.showAgain(session);
-        },
+      budget,
+      format: { ids: 'cursor', chain, framing: FRAMING },
+      companion: {
+        onReset: () => this.#showAgain(),
         // What was asked for meanwhile; not within the fan-out's own turn.
         onHead: () => setImmediate(() => this.#update()),
       },
-    );
-    this.#log = log;
-    this.#given = wanted;
-    fanout.add(log);
-    void ladder.start(log, resume, wanted.names.size > 0 ? 'snapshot' : 'tail');
+    });
+    this.#given.set(index, wanted);
+    const fresh = wanted.names.size > 0 ? 'snapshot' : 'tail';
+    this.#log.add(index, { filter: filterOf(gateway, wanted), fresh });
   }
 
-  #followViews(): void {
-    const { gateway, sink } = this.#options;
-    const { views } = gateway;
+  #followViews(index: number, hub: ViewHub): void {
+    const { partitions, sink, budget } = this.#options;
     const wanted = new Map<number, ViewStream[]>();
     for (const { stream, intervalMs } of this.#streams.values()) {
-      if (isView(stream)) wanted.set(intervalMs, [...(wanted.get(intervalMs) ?? []), stream]);
+      if (!isView(stream) || partitions.indexOf(stream.symbol) !== index) continue;
+      wanted.set(intervalMs, [...(wanted.get(intervalMs) ?? []), stream]);
     }
     const hasLog = this.#log !== undefined;
-    for (const [intervalMs, session] of this.#views) {
-      if (wanted.has(intervalMs)) continue;
-      views.close(session);
-      this.#views.delete(intervalMs);
+    for (const [key, { session }] of this.#views) {
+      if (!key.startsWith(`${index}/`) || wanted.has(session.intervalMs)) continue;
+      hub.close(session);
+      this.#views.delete(key);
     }
     for (const [intervalMs, streams] of wanted) {
-      const watched = streams.map((stream) => views.view(stream));
-      const session = this.#views.get(intervalMs);
-      if (session && hasSame(session, watched, hasLog)) continue;
-      if (session) views.change(session, watched, hasLog);
+      const watched = streams.map((stream) => hub.view(stream));
+      const key = `${index}/${intervalMs}`;
+      const known = this.#views.get(key)?.session;
+      if (known && hasSame(known, watched, hasLog)) continue;
+      if (known) hub.change(known, watched, hasLog);
       else {
-        const added = new ViewSession(sink, { framing: FRAMING, intervalMs, views: watched, hasLog });
-        this.#views.set(intervalMs, added);
-        views.add(added, '');
+        const session = new ViewSession(sink, { framing: FRAMING, intervalMs, views: watched, hasLog, budget });
+        this.#views.set(key, { hub, session });
+        hub.add(session, '');
       }
     }
   }
 
+  #showAgain(): void {
+    for (const { hub, session } of this.#views.values()) hub.showAgain(session);
+  }
+
   /** Where there are views alone, the cursor is theirs: they are the newest, and what has become of it is told. */
   async #resumeViews(resume: ResumeRequest): Promise<void> {
-    const { gateway, sink } = this.#options;
-    const reset = await gateway.ladder.viewReset(resume).catch(() => '');
+    const { partitions, sink } = this.#options;
+    const concerned = partitions.indexesOf([...this.#streams.values()].map(({ stream }) => stream.symbol));
+    const reset = await viewReset(partitions, resume, concerned).catch(() => '');
     if (this.#isClosed || reset === '') return;
     sink.write(onWire(reset, FRAMING));
-    for (const session of this.#views.values()) gateway.views.showAgain(session);
+    this.#showAgain();
   }
 
-  #wanted(): Wanted {
-    const streams = [...this.#streams.values()].map(({ stream }) => stream);
-    const names = topicsOf(streams.filter((stream): stream is LogStream => !isView(stream)));
+  /** Of one partition. */
+  #wanted(index: number): Wanted {
+    const { partitions } = this.#options;
+    const streams = [...this.#streams.values()]
+      .map(({ stream }) => stream)
+      .filter((stream): stream is LogStream => !isView(stream) && partitions.indexOf(stream.symbol) === index);
     // Nobody is sent the same twice.
     const isOwn = (name: string) => !(this.#isReady && READY_TYPES.some((type) => name.startsWith(`${type}:`)));
-    return { names: new Set(names.filter(isOwn)), ready: this.#isReady };
+    return { names: new Set(topicsOf(streams).filter(isOwn)), ready: this.#isReady };
   }
+}
 
-  #filter({ names, ready }: Wanted): Filter {
-    return Filter.ofNames(this.#options.gateway.topics, [...names], ready ? READY_TYPES : []);
-  }
+function filterOf({ filters }: Gateway, { names, ready }: Wanted): Filter {
+  return filters.ofNames([...names], ready ? READY_TYPES : []);
 }
 
 function hasSame(session: ViewSession, views: readonly View[], hasLog: boolean): boolean {

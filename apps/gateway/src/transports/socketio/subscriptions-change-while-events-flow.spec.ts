@@ -1,5 +1,6 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
+import { Partitions } from '../../partitions/partitions.ts';
 import { EPOCH, gatewayOf, newLog, TINY } from '../../testing/memory-gateway.ts';
 import { MemorySink, settle } from '../../testing/memory-sink.ts';
 import { SocketSession } from './socket-session.ts';
@@ -43,7 +44,7 @@ describe('one connection whose subscriptions change while events flow', () => {
         await settle();
         const sink = new MemorySink();
         const session = new SocketSession({
-          gateway,
+          partitions: new Partitions([gateway]),
           sink,
           chain: true,
           resume: undefined,
@@ -113,7 +114,7 @@ describe('one connection whose subscriptions change while events flow', () => {
     const connect = async () => {
       const sink = new MemorySink();
       const session = new SocketSession({
-        gateway,
+        partitions: new Partitions([gateway]),
         sink,
         chain: false,
         resume: undefined,

@@ -248,12 +248,25 @@ describe('the live Binance venue', () => {
     await until(() => rig.warnings.length > 0);
     await new Promise((resolve) => setTimeout(resolve, 200));
     expect(rig.warnings).toEqual(['the venue stays away: the retries go on, as far apart as they get']);
+    const told = () => probe.inputs.filter((input) => input.type === 'feed' && input.retries !== undefined);
+    const lost = { type: 'feed', status: 'down', reason: expect.stringMatching(/^connection/), retries: 2 };
+    expect(told()).toMatchObject([
+      { ...lost, symbol: BTC },
+      { ...lost, symbol: ETH },
+    ]);
+    // Who knows nothing of it yet is told again.
+    rig.venue.resync('new epoch');
+    expect(told()).toHaveLength(4);
     fake.streams.refusing = false;
+    await rig.synced(BTC);
+    await rig.synced(ETH);
+    rig.venue.resync('new epoch');
+    expect(told()).toHaveLength(4);
     await rig.synced(BTC);
     await rig.synced(ETH);
     stop();
     await rig.expectTrueBooks();
-    expect(probe.statuses(BTC)).toEqual([...START, 'stale', 'buffering', 'synced']);
+    expect(probe.statuses(BTC)).toEqual([...START, 'stale', 'buffering', 'synced', 'buffering', 'synced']);
   });
 
   it('ends with the first loss where it may not connect again, while time goes on', async () => {

@@ -41,6 +41,8 @@ interface Followed {
   readonly depth: DepthFeed;
   /** Why no data flows; undefined while it does. */
   downReason: string | undefined;
+  /** How many retries in a row were in vain, once they were as many as are allowed. */
+  retries?: number | undefined;
 }
 
 /** Binance spot, live: books, quotes and trades over combined streams, definitions and snapshots over REST. */
@@ -81,12 +83,13 @@ export class BinanceVenue implements Venue {
   resync(reason: string, only?: ReadonlySet<string>): void {
     const subscriber = this.#subscriber;
     if (!subscriber) return;
-    for (const { market, depth, downReason } of this.#followed.values()) {
+    for (const { market, depth, downReason, retries } of this.#followed.values()) {
       if (only && !only.has(market.symbol)) continue;
       const nowUs = wallClockUs();
+      const isUp = downReason === undefined;
       subscriber.next(symbolInput(market, nowUs));
-      subscriber.next(feedInput(market.symbol, downReason === undefined ? 'up' : 'down', downReason ?? reason, nowUs));
-      if (downReason === undefined) depth.up();
+      subscriber.next(feedInput(market.symbol, isUp ? 'up' : 'down', downReason ?? reason, nowUs, retries));
+      if (isUp) depth.up();
     }
   }
 
@@ -176,9 +179,7 @@ export class BinanceVenue implements Venue {
       return;
     }
     if (event.type === 'exhausted') {
-      this.#options.report.warn('the venue stays away: the retries go on, as far apart as they get', {
-        retries: event.retries,
-      });
+      this.#onExhausted(event.retries, plan, out);
       return;
     }
     const up = event.type === 'up';
@@ -192,8 +193,20 @@ export class BinanceVenue implements Venue {
         continue;
       }
       followed.downReason = undefined;
+      followed.retries = undefined;
       out.next(feedInput(symbol, 'up', 'connected', wallClockUs()));
       followed.depth.up();
+    }
+  }
+
+  /** Told to subscribers too: a venue that did not come back by then is no hiccup. */
+  #onExhausted(retries: number, { markets }: ConnectionPlan, out: Subscriber<UnstampedInput>): void {
+    this.#options.report.warn('the venue stays away: the retries go on, as far apart as they get', { retries });
+    for (const { symbol } of markets) {
+      const followed = this.#followed.get(symbol);
+      if (followed?.downReason === undefined) continue;
+      followed.retries = retries;
+      out.next(feedInput(symbol, 'down', followed.downReason, wallClockUs(), retries));
     }
   }
 
