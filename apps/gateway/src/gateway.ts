@@ -9,14 +9,14 @@ import { Filters } from './fanout/filters.ts';
 import { LagLimit } from './fanout/lag.ts';
 import { type Topic, TopicTable } from './fanout/topics.ts';
 import { WINDOW_LIMITS, Window, type WindowLimits } from './fanout/window.ts';
-import { History } from './resume/history.ts';
-import { HistoryPages } from './resume/history-pages.ts';
-import { type Journal, type JournalLane, openJournal } from './resume/journal.ts';
+import type { History } from './resume/history.ts';
+import type { Journal } from './resume/journal.ts';
 import type { JournalSource } from './resume/journal-source.ts';
-import { CursorLocator } from './resume/locator.ts';
+import type { CursorLocator } from './resume/locator.ts';
+import { makeResume } from './resume/make-resume.ts';
 import type { Pacer } from './resume/pacer.ts';
-import { ResumeLadder } from './resume/resume-ladder.ts';
-import { SnapshotFrames } from './resume/snapshot-frames.ts';
+import type { ResumeLadder } from './resume/resume-ladder.ts';
+import type { SnapshotFrames } from './resume/snapshot-frames.ts';
 import { DeliveryLatency } from './tail/delivery-latency.ts';
 import { DeliveryWatch } from './tail/delivery-watch.ts';
 import { Gate } from './tail/gate.ts';
@@ -84,6 +84,7 @@ export class Gateway implements TailConsumer {
   readonly views: ViewHub;
   readonly ladder: ResumeLadder;
   readonly locator: CursorLocator;
+  readonly snapshots: SnapshotFrames;
   /** What is older than the window, for those who come back, */
   readonly history: History;
   /** and for those who want it played. */
@@ -104,7 +105,6 @@ export class Gateway implements TailConsumer {
   #loop: TailLoop | undefined;
   readonly #renewal: AccountRenewal;
   readonly #waiters = new CursorWaiters(() => this.#hurry());
-  readonly snapshots: SnapshotFrames;
   #timeline = new Timeline([]);
   #target: Cursor | undefined;
   #caughtUp = new Gate();
@@ -122,7 +122,6 @@ export class Gateway implements TailConsumer {
     const { source } = options;
     const nowMs = options.nowMs ?? Date.now;
     const ordinalOf = (epoch: number) => this.#ordinalOf(epoch);
-    const knownOrdinalOf = (epoch: number) => this.#knownOrdinalOf(epoch);
     const bufferBytesMax = options.sessionBufferBytesMax ?? SESSION_BUFFER_BYTES_MAX;
     this.#writeBytesMax = Math.min(WRITE_BYTES_MAX, bufferBytesMax / WRITES_PER_BUFFER);
     this.window = new Window({ ...WINDOW_LIMITS, ...options.window });
@@ -179,45 +178,29 @@ export class Gateway implements TailConsumer {
       nowMs,
       bufferBytesMax,
     );
-    const paging = { topics: this.topics, ordinalOf: knownOrdinalOf };
-    const timeline = () => this.#timeline;
-    const { journal, resumeBytesPerSecondMax } = options;
-    this.journal = journal && openJournal({ ...paging, source: journal, timeline, nowMs, resumeBytesPerSecondMax });
-    const redis = new HistoryPages({ ...paging, source });
-    const isFollowed = (cursor: Cursor, earliest: Cursor) => this.locator.isFollowed(cursor, earliest);
-    const historyOf = (lane: JournalLane | undefined, redisPacer?: Pacer) =>
-      new History({
-        redis,
-        isFollowed,
-        journal: lane && this.journal && { ...lane, epochs: this.journal.epochs },
-        redisPacer,
-      });
-    this.history = historyOf(this.journal?.resumes, options.redisPacer);
-    this.past = historyOf(this.journal?.replays);
-    this.snapshots = new SnapshotFrames({ window: this.window, state, accounts, nowMs });
-    this.locator = new CursorLocator({
-      window: this.window,
-      source,
+    const resume = makeResume({
+      ...options,
+      window,
+      fanout,
+      state,
+      accounts,
+      nowMs,
+      topics: this.topics,
       waiters: this.#waiters,
-      timeline,
-      journal: this.journal?.epochs,
+      timeline: () => this.#timeline,
       onTimeline: (timeline) => {
         // The tail may have crossed into a newer epoch since, and of the same one it knows no less.
         if ((timeline.current?.epoch ?? -1) > (this.#timeline.current?.epoch ?? -1)) this.#timeline = timeline;
       },
-      ...(options.aheadWaitMs === undefined ? {} : { aheadWaitMs: options.aheadWaitMs }),
-    });
-    this.ladder = new ResumeLadder({
-      window: this.window,
-      fanout: this.fanout,
-      history: this.history,
-      locator: this.locator,
-      snapshots: this.snapshots,
-      ordinalOf: knownOrdinalOf,
+      ordinalOf: (epoch) => this.#knownOrdinalOf(epoch),
       caughtUp: () => this.caughtUp(),
-      onWarn: options.onWarn,
-      ...(options.journalWaitMs === undefined ? {} : { journalWaitMs: options.journalWaitMs }),
     });
+    this.journal = resume.journal;
+    this.history = resume.history;
+    this.past = resume.past;
+    this.snapshots = resume.snapshots;
+    this.locator = resume.locator;
+    this.ladder = resume.ladder;
   }
 
   /** Where the log is known to be, and how far this gateway is from the end it last saw. */
@@ -236,8 +219,9 @@ export class Gateway implements TailConsumer {
   }
 
   /** Resolves when what is known is as new as the log was when it was (last) begun. */
-  caughtUp(): Promise<void> {
-    return this.#caughtUp.opened;
+  async caughtUp(): Promise<void> {
+    await this.#caughtUp.opened;
+    await this.#loop?.refreshed;
   }
 
   /**

@@ -400,6 +400,27 @@ describe('another gateway', () => {
   });
 });
 
+describe('a tail that comes there while Redis is asked', () => {
+  it('is not waited for, since nothing may come after that', async () => {
+    const log = newLog(5);
+    const gateway = start(log);
+    await settle();
+    log.entries.push({ epoch: EPOCH, offset: 6, topic: 'market:A', payload: Buffer.from('{"n":6}') });
+    // The answer takes as long as the tail takes to get there.
+    const tip = log.tip.bind(log);
+    log.tip = async () => {
+      const end = await tip();
+      log.wake();
+      await settle();
+      return end;
+    };
+    const client = connect(gateway, { lastId: idOf(6) });
+    await settle(100);
+    expect(client.session.state).toBe('head');
+    expect(client.sink.frames()).toEqual([]);
+  });
+});
+
 describe('an epoch that this gateway has not met yet', () => {
   it('is looked up before its cursor is called unknown', async () => {
     const log = newLog(5);

@@ -1,7 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { DepthcastError } from '@depthcast/protocol';
+import { DepthcastError, toErrorAnswer } from '@depthcast/protocol';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { errorAnswer } from './history/error-filter.ts';
 
 /** What probes and scrapers ask, who have no token. */
 const OPEN_PATHS: readonly string[] = ['/health', '/ready', '/metrics'];
@@ -23,7 +22,7 @@ export function requireToken(app: NestFastifyApplication, token: string | undefi
         authorization === undefined
           ? new DepthcastError('TOKEN_MISSING', 'the journal is asked with Authorization: Bearer and its JOURNAL_TOKEN')
           : new DepthcastError('TOKEN_INVALID', 'Authorization is not Bearer and this journal’s JOURNAL_TOKEN');
-      await reply.status(error.status).header('WWW-Authenticate', 'Bearer').send(errorAnswer(error));
+      await reply.status(error.status).header('WWW-Authenticate', 'Bearer').send(toErrorAnswer(error));
     });
 }
 

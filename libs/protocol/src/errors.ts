@@ -257,3 +257,16 @@ export class DepthcastError extends Error {
     return (ERRORS[this.code] as ErrorRow).exit ?? 1;
   }
 }
+
+/** A refusal as every app answers it over HTTP: the market-depth seed's `error`, and the error's name. */
+export interface ErrorAnswer {
+  readonly event: 'error';
+  /** The HTTP status. */
+  readonly code: number;
+  readonly error: ErrorCode;
+  readonly message: string;
+}
+
+export function toErrorAnswer({ status, code, message }: DepthcastError): ErrorAnswer {
+  return { event: 'error', code: status, error: code, message };
+}

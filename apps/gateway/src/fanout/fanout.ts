@@ -1,8 +1,9 @@
 import type { Cursor } from '@depthcast/protocol';
 import { CatchUp } from './catch-up.ts';
 import { type ChainLink, type Encoded, Encoder } from './encoder.ts';
+import { FanoutStats } from './fanout-stats.ts';
 import type { Filter } from './filter.ts';
-import { type Format, formatId, idFrame, onWire } from './format.ts';
+import { formatId, idFrame, onWire } from './format.ts';
 import { frameKey, Group } from './group.ts';
 import { type LogSession, NOWHERE } from './session.ts';
 import type { Window } from './window.ts';
@@ -22,17 +23,6 @@ export interface FanoutOptions {
   readonly sessionBufferBytesMax?: number | undefined;
 }
 
-/** Plain counters: one addition a batch and group, read when somebody asks for metrics. */
-export interface FanoutStats {
-  framesOut: number;
-  bytesOut: number;
-  /** Of these, to clients of Socket.IO. */
-  packetsOut: number;
-  packetBytesOut: number;
-  writes: number;
-  slowWrites: number;
-}
-
 export const SESSION_BUFFER_BYTES_MAX = 1 << 20;
 const KEEP_ALIVE = ': keep-alive\n\n';
 
@@ -42,14 +32,7 @@ const KEEP_ALIVE = ': keep-alive\n\n';
  * leaves its group, waits for the socket alone, catches up from the window a segment at a time, and comes back.
  */
 export class Fanout {
-  readonly stats: FanoutStats = {
-    framesOut: 0,
-    bytesOut: 0,
-    packetsOut: 0,
-    packetBytesOut: 0,
-    writes: 0,
-    slowWrites: 0,
-  };
+  readonly stats = new FanoutStats();
   readonly #options: FanoutOptions;
   readonly #window: Window;
   readonly #bufferBytesMax: number;
@@ -125,7 +108,7 @@ export class Fanout {
       }
       if (!encoded.bytes) continue;
       if (group.watched > 0) this.#excuse(group, encoded, from);
-      this.#count(encoded, group.format, group.sessions.length);
+      this.stats.count(encoded, group.format, group.sessions.length);
       group.write(encoded.bytes, this.#slow);
       group.sent = encoded.last;
       group.prev = this.#prevOf(encoded);
@@ -222,7 +205,7 @@ export class Fanout {
       stamp: session.stamp,
     });
     if (missed.bytes && tail) {
-      this.#count(missed, session.format, 1);
+      this.stats.count(missed, session.format, 1);
       session.budget?.spend(missed.frames);
       session.sink.write(missed.bytes);
       // Those ids are older than what the client has been given.
@@ -278,7 +261,7 @@ export class Fanout {
 
   #send(session: LogSession, encoded: Encoded): void {
     if (!encoded.bytes) return;
-    this.#count(encoded, session.format, 1);
+    this.stats.count(encoded, session.format, 1);
     session.budget?.spend(encoded.frames);
     session.sink.write(encoded.bytes);
     session.prev = this.#prevOf(encoded);
@@ -372,17 +355,5 @@ export class Fanout {
 
   #prevOf(encoded: Encoded) {
     return encoded.last && { cursor: encoded.last, ordinal: encoded.lastOrdinal };
-  }
-
-  #count(encoded: Encoded, { framing }: Format, sessions: number): void {
-    const { stats } = this;
-    const frames = encoded.frames * sessions;
-    const bytes = (encoded.bytes?.length ?? 0) * sessions;
-    stats.framesOut += frames;
-    stats.bytesOut += bytes;
-    stats.writes += sessions;
-    if (framing !== 'packets') return;
-    stats.packetsOut += frames;
-    stats.packetBytesOut += bytes;
   }
 }

@@ -70,8 +70,10 @@ export class CursorLocator {
     // Another gateway may have been faster than this one.
     const tip = await source.tip();
     if (!tip || compareCursors(cursor, tip) > 0) return { kind: 'lost', reason: 'ahead' };
-    const reached = await waiters.wait(cursor, this.#options.aheadWaitMs ?? AHEAD_WAIT_MS);
-    if (!reached) return { kind: 'lost', reason: 'ahead' };
+    // The tail may have come there while Redis was asked, and nothing need come after it.
+    const isReached = window.tail !== undefined && compareCursors(cursor, window.tail) <= 0;
+    if (!isReached && !(await waiters.wait(cursor, this.#options.aheadWaitMs ?? AHEAD_WAIT_MS)))
+      return { kind: 'lost', reason: 'ahead' };
     const late = await this.#byEpoch(cursor);
     return late === 'held' ? { kind: 'held', cursor } : asLocated(late);
   }

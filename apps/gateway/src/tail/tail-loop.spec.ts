@@ -126,8 +126,10 @@ describe('the tail', () => {
     expect(recorder.batches).toHaveLength(1);
     recorder.isAwaited = true;
     recorder.loop.hurry();
-    await settle(3);
+    await recorder.loop.refreshed;
     expect(recorder.batches).toEqual([[2], [3, 4, 5, 6, 7]]);
+    expect(recorder.loop.refreshed).toBeUndefined();
+    await settle(3);
     log.append('market:A', '{}');
     await settle(3);
     expect(recorder.batches).toHaveLength(3);

@@ -52,6 +52,8 @@ export interface TailOptions {
 const BATCH_ENTRIES_MAX = 1_000;
 const EMPTY_LOG_POLL_MS = 100;
 const STOP_MS_MAX = 500;
+/** A read that brings nothing within so long found nothing that came during the rest before it. */
+const REFRESH_MS_MAX = 10;
 const RETRY_MS_MIN = 50;
 const RETRY_MS_MAX = 2_000;
 
@@ -65,6 +67,8 @@ export class TailLoop {
   readonly #abort = new AbortController();
   #running: Promise<void> | undefined;
   #endRest: () => void = () => {};
+  #endRefresh: () => void = () => {};
+  #refreshed: Promise<void> | undefined;
 
   constructor(options: TailOptions) {
     this.#options = options;
@@ -77,6 +81,11 @@ export class TailLoop {
   /** Somebody waits for what comes next. */
   hurry(): void {
     this.#endRest();
+  }
+
+  /** While what came during a rest is being read. */
+  get refreshed(): Promise<void> | undefined {
+    return this.#refreshed;
   }
 
   /** A read that waits for Redis to come back is left to itself: nobody listens to it any more. */
@@ -128,6 +137,7 @@ export class TailLoop {
       if (signal.aborted) return;
       const startedMs = performance.now();
       onBatch(entries);
+      this.#endRefresh();
       const isIdle = idleMs > flushMs && entries.length < BATCH_ENTRIES_MAX && !consumer.isAwaited;
       const restMs = (isIdle ? idleMs : flushMs) - (performance.now() - startedMs);
       if (restMs <= 0) continue;
@@ -139,9 +149,25 @@ export class TailLoop {
   /** Until then, or until somebody comes. */
   #rest(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.#endRest = () => {
+      const end = () => {
         clearTimeout(timer);
+        this.#endRest = () => {};
+        resolve();
+      };
+      const timer = setTimeout(end, ms);
+      this.#endRest = () => {
+        end();
+        this.#refreshed = this.#refresh();
+      };
+    });
+  }
+
+  #refresh(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => this.#endRefresh(), REFRESH_MS_MAX);
+      this.#endRefresh = () => {
+        clearTimeout(timer);
+        this.#refreshed = undefined;
         resolve();
       };
     });

@@ -1,18 +1,12 @@
-import { DepthcastError, type ErrorCode, invalid } from '@depthcast/protocol';
+import { DepthcastError, type ErrorAnswer, type ErrorCode, invalid, toErrorAnswer } from '@depthcast/protocol';
 import { type ArgumentsHost, Catch, HttpException, MethodNotAllowedException, NotFoundException } from '@nestjs/common';
 import { BaseExceptionFilter } from '@nestjs/core';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { BODY_BYTES_MAX } from '../commands/order-body.ts';
 import { methodsOf } from './allowed-methods.ts';
 
-/** Every refusal over HTTP: the market-depth seed's `error`, and the error's name. */
-export interface ErrorAnswer {
-  readonly event: 'error';
-  /** The HTTP status. */
-  readonly code: number;
-  readonly error: ErrorCode;
-  readonly message: string;
-  /** Of an order that has a name: it is safe to send it again under that. */
+/** A refusal; where it is of an order that has a name, it is safe to send that again under it. */
+export interface OrderErrorAnswer extends ErrorAnswer {
   readonly client_order_id?: string;
 }
 
@@ -25,11 +19,10 @@ const UNKNOWN_TYPE = 415;
 /** How often each error has been answered since this process began, over whatever transport. */
 export const answered = new Map<ErrorCode, number>();
 
-export function errorAnswer(error: DepthcastError & { readonly clientOrderId?: string }): ErrorAnswer {
-  const { status, code, message, clientOrderId } = error;
+export function errorAnswer(error: DepthcastError & { readonly clientOrderId?: string }): OrderErrorAnswer {
+  const { code, clientOrderId } = error;
   answered.set(code, (answered.get(code) ?? 0) + 1);
-  const id = clientOrderId === undefined ? {} : { client_order_id: clientOrderId };
-  return { event: 'error', code: status, error: code, message, ...id };
+  return { ...toErrorAnswer(error), ...(clientOrderId === undefined ? {} : { client_order_id: clientOrderId }) };
 }
 
 /** Sends a refusal, with the headers that its status asks for (RFC 9110, RFC 6750). */

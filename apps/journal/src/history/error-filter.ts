@@ -1,23 +1,10 @@
-import { DepthcastError, type ErrorCode } from '@depthcast/protocol';
+import { DepthcastError, type ErrorCode, toErrorAnswer } from '@depthcast/protocol';
 import { type ArgumentsHost, Catch, Logger } from '@nestjs/common';
 import { BaseExceptionFilter } from '@nestjs/core';
 import type { FastifyReply } from 'fastify';
 
-/** Every refusal over HTTP, in the gateways' words. */
-export interface ErrorAnswer {
-  readonly event: 'error';
-  /** The HTTP status. */
-  readonly code: number;
-  readonly error: ErrorCode;
-  readonly message: string;
-}
-
 const RETRY_AFTER_SECONDS = 1;
 const COMES_BACK: readonly ErrorCode[] = ['OVERLOADED', 'HISTORY_UNAVAILABLE'];
-
-export function errorAnswer({ status, code, message }: DepthcastError): ErrorAnswer {
-  return { event: 'error', code: status, error: code, message };
-}
 
 /** Answers what a handler throws. What was never meant to reach a client is a defect: 500, and logged. */
 @Catch()
@@ -39,6 +26,6 @@ export class ErrorFilter extends BaseExceptionFilter {
     if (COMES_BACK.includes(exception.code)) void reply.header('Retry-After', RETRY_AFTER_SECONDS);
     // What the answer would have been is said in headers already.
     void reply.removeHeader('Content-Disposition').type('application/json; charset=utf-8');
-    void reply.status(exception.status).send(errorAnswer(exception));
+    void reply.status(exception.status).send(toErrorAnswer(exception));
   }
 }

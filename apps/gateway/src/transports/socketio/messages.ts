@@ -1,7 +1,7 @@
-import { DepthcastError, invalid } from '@depthcast/protocol';
+import { DepthcastError, type ErrorAnswer, invalid } from '@depthcast/protocol';
 import { z } from 'zod';
 import type { ResumeRequest } from '../../resume/locator.ts';
-import { type ErrorAnswer, errorAnswer } from '../error-answer.ts';
+import { errorAnswer } from '../error-answer.ts';
 import { MAX_RATE_MAX, MAX_RATE_MIN } from '../max-rate.ts';
 import { INTERVAL_MS_MAX, INTERVAL_MS_MIN } from '../stream-params.ts';
 
