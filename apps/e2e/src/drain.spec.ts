@@ -9,6 +9,7 @@ const CLIENTS = 1_000;
 const SOCKETS = 20;
 const DRAIN_MS = 3_000;
 const PER_SECOND = 300;
+const TICK_MS = 50;
 const CHECK_EVERY = 1;
 const PATH = '/api/stream?types=all';
 const SYMBOL = 'BTCUSD';
@@ -85,7 +86,7 @@ describe('a gateway that is asked to go', () => {
     const began = log.offset;
     await crowds.open('all', { ports, path: PATH, clients: CLIENTS, reading: 'all', checkEvery: CHECK_EVERY });
     for (let i = 0; i < SOCKETS; i++) sockets.push(new SocketClient([first.url(''), second.url('')]));
-    log.start(PER_SECOND);
+    log.start(PER_SECOND, TICK_MS);
     await until(() => sockets.every(({ cursors }) => cursors.length > 100), 10_000, 'the clients of Socket.IO');
 
     const startedMs = performance.now();
@@ -98,7 +99,7 @@ describe('a gateway that is asked to go', () => {
     expect(await exit).toEqual({ code: 0, signal: null });
     const tookMs = performance.now() - startedMs;
 
-    await until(async () => (await crowds.report('all')).connected === CLIENTS, 10_000, 'everybody being back');
+    await until(async () => (await crowds.report('all')).connected === CLIENTS, 20_000, 'everybody being back');
     await until(() => sockets.every(({ connections }) => connections === 2), 10_000, 'the sockets being back');
     await log.stop();
     await until(async () => (await crowds.report('all')).offsets.min === log.offset, 20_000, 'everybody having it all');

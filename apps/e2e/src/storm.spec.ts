@@ -17,6 +17,7 @@ const GROWTH_MIB_MAX = 512;
 const LITTLE = String(1 << 20);
 const BLOCK_EVENTS = 512;
 const LIVE_CLIENTS = 20;
+const TICK_MS = 50;
 const LIVE_PER_SECOND = IS_FULL ? 20 : 500;
 /** They were cut off within so many events of each other, so that no two partial pages are the same. */
 const SPREAD = 200;
@@ -64,7 +65,7 @@ describe(`${CLIENTS} clients that come back at once, ${BEHIND} events behind`, (
       const lastIds = Array.from({ length: SPREAD }, (_, i) => `${epoch}-${first - i}`);
       const ports = [gateway.port];
       await crowds.open('live', { ports, path: PATH, clients: LIVE_CLIENTS, reading: 'all', checkEvery: 1 });
-      log.start(LIVE_PER_SECOND);
+      log.start(LIVE_PER_SECOND, TICK_MS);
       const end = first + BEHIND;
 
       const before = gateway.memoryMib().now;

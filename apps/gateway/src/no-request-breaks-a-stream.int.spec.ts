@@ -135,8 +135,8 @@ describe('whatever a request for a stream says', () => {
     return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
   }
 
-  /** All of an answer; of a stream what comes until it is quiet. */
-  function ask(path: string, given: Record<string, string> = {}): Promise<Answer> {
+  /** All of an answer; of a stream what comes until it is quiet, and what is wanted of it has come. */
+  function ask(path: string, given: Record<string, string> = {}, wanted = ''): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const sent = request(
         { host: '127.0.0.1', port: gateway.port, path, headers: given, agent: false },
@@ -149,10 +149,11 @@ describe('whatever a request for a stream says', () => {
             sent.destroy();
             resolve({ status, type, text: body });
           };
-          let quiet = setTimeout(done, type.startsWith('text/event-stream') ? QUIET_MS : ANSWER_MS);
+          const isStream = type.startsWith('text/event-stream');
+          let quiet = setTimeout(done, isStream && wanted === '' ? QUIET_MS : ANSWER_MS);
           response.setEncoding('utf8').on('data', (part: string) => {
             body += part;
-            if (!type.startsWith('text/event-stream')) return;
+            if (!isStream || !body.includes(wanted)) return;
             clearTimeout(quiet);
             quiet = setTimeout(done, QUIET_MS);
           });
@@ -212,7 +213,7 @@ describe('whatever a request for a stream says', () => {
         `/stream?streams=BTCUSD:MBP:1&last_id=${said}`,
         `/api/stream?last_id=${said}`,
       ]) {
-        const answer = await ask(path);
+        const answer = await ask(path, {}, 'event: ');
         expect([path, answer.status]).toEqual([path, 200]);
         check(answer);
         expect(answer.text).toContain('event: ');
@@ -223,7 +224,7 @@ describe('whatever a request for a stream says', () => {
           .replace(/[^\x20-\x7e\x80-\xff]/g, ' '),
       };
       for (const path of ['/api/stream', '/stream?streams=BTCUSD:L2']) {
-        const answer = await ask(path, given);
+        const answer = await ask(path, given, 'event: reset');
         expect(answer.status).toBe(200);
         check(answer);
         expect(answer.text).toContain('event: reset');

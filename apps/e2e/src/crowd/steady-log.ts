@@ -44,9 +44,10 @@ export class SteadyLog {
     for (let left = events; left > 0; left -= BATCH_EVENTS_MAX) await this.#append(Math.min(left, BATCH_EVENTS_MAX));
   }
 
-  start(eventsPerSecond: number): void {
+  /** @param tickMs between two batches: each of them is a write to every client, and a read there. */
+  start(eventsPerSecond: number, tickMs = TICK_MS): void {
     this.#isStopping = false;
-    this.#running = this.#run(eventsPerSecond);
+    this.#running = this.#run(eventsPerSecond, tickMs);
     this.#running.catch(() => {});
   }
 
@@ -55,7 +56,7 @@ export class SteadyLog {
     await this.#running;
   }
 
-  async #run(eventsPerSecond: number): Promise<void> {
+  async #run(eventsPerSecond: number, tickMs: number): Promise<void> {
     const startedMs = performance.now();
     let sent = 0;
     while (!this.#isStopping) {
@@ -63,7 +64,7 @@ export class SteadyLog {
       const count = Math.min(due, BATCH_EVENTS_MAX);
       sent += count;
       await this.#append(count);
-      if (count === due) await sleep(TICK_MS);
+      if (count === due) await sleep(tickMs);
     }
   }
 
