@@ -1,4 +1,5 @@
 import type { AppOptions } from '@depthcast/ops';
+import helmet, { type FastifyHelmetOptions } from '@fastify/helmet';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { AUTHENTICATOR, type Authenticator } from './auth/identity.ts';
@@ -9,7 +10,6 @@ import { useHistoryProxy } from './history/history-proxy.ts';
 import { readTlsPair, type TlsFiles } from './tls.ts';
 import { answerClientError, HEADER_BYTES_MAX } from './transports/client-error.ts';
 import { answerBadUrl } from './transports/error-answer.ts';
-import { SECURITY_HEADERS } from './transports/security-headers.ts';
 
 const SOCKET_BUFFER_BYTES = 1 << 20;
 /** As long as Node lets a whole request line be: what is too long for an id is refused as an id. */
@@ -46,13 +46,31 @@ const HTTP2 = {
   settings: { maxConcurrentStreams: HTTP2_STREAMS_MAX, maxHeaderListSize: HEADER_BYTES_MAX },
 } as const;
 
+/**
+ * Pages of other origins are meant to read what is here; what they may do CORS_ORIGIN says. No HSTS: it would be of the
+ * host's other ports as well, and is for who stands before all of them to say.
+ */
+const HELMET: FastifyHelmetOptions = {
+  contentSecurityPolicy: {
+    useDefaults: false,
+    directives: {
+      // The page of /docs has styles and scripts of its own.
+      defaultSrc: (helmet as unknown as typeof helmet.default).contentSecurityPolicy.dangerouslyDisableDefaultSrc,
+      frameAncestors: ["'none'"],
+    },
+  },
+  crossOriginResourcePolicy: { policy: 'cross-origin' },
+  crossOriginOpenerPolicy: false,
+  strictTransportSecurity: false,
+};
+
 /** Everything that is done to the app before it listens. */
 export function configureHttp(
   app: NestFastifyApplication,
   config: { readonly CORS_ORIGIN: readonly string[]; readonly JOURNAL_HTTP_URL?: string | undefined },
 ): void {
   const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
-  fastify.addHook('onRequest', async (_request, reply) => void reply.headers(SECURITY_HEADERS));
+  void app.register(helmet as unknown as Parameters<typeof app.register>[0], HELMET);
   useCors(app, config.CORS_ORIGIN);
   useHistoryProxy(app, config.JOURNAL_HTTP_URL);
   useDocs(app);

@@ -1,6 +1,6 @@
 /**
- * What every answer tells a browser: to take it for what it says it is, to show it in no frame, to name it to nobody.
- * By hand, since half of the answers here are streams that are written past Fastify, where no plugin's headers reach.
+ * What a stream tells a browser: to take it for what it says it is, to show it in no frame, to name it to nobody.
+ * By hand, since streams are written past Fastify, where the headers of its plugin for all other answers do not reach.
  */
 export const SECURITY_HEADERS = {
   'X-Content-Type-Options': 'nosniff',
