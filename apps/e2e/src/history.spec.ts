@@ -178,7 +178,11 @@ describe('the history of a stack that runs', () => {
       'max',
     ];
     const { stdout, stderr } = await run(process.execPath, [...args, 'ETHUSD:TRADES'], { maxBuffer: 2 ** 28 });
-    const shown = stdout.trim().split('\n');
+    // How the book stands is told beside them.
+    const shown = stdout
+      .trim()
+      .split('\n')
+      .filter((line) => !line.includes('book_status'));
     expect(stderr).toContain('events in');
     const trades = log.events.filter(isOf('trade:ETHUSD'));
     const from = trades.findIndex(({ id }) => shown[0]?.startsWith(`${id} `));

@@ -218,6 +218,12 @@ export class Gateway implements TailConsumer {
     return this.#hasStarted;
   }
 
+  /** Reads what has come while nobody was here; a moment at most. */
+  async refresh(): Promise<void> {
+    this.#hurry();
+    await this.#loop?.refreshed;
+  }
+
   /** Resolves when what is known is as new as the log was when it was (last) begun. */
   async caughtUp(): Promise<void> {
     await this.#caughtUp.opened;

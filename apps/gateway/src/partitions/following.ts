@@ -37,8 +37,10 @@ export class FollowAll implements Following {
 
   stop(): void {}
 
-  use(): Promise<Release> {
-    return Promise.resolve(() => {});
+  async use(partitions: readonly number[]): Promise<Release> {
+    // Who asks must find what happened before.
+    await Promise.all(partitions.map((partition) => this.#gateways[partition]?.refresh()));
+    return () => {};
   }
 }
 
@@ -84,7 +86,11 @@ export class FollowOnDemand implements Following {
     // Of the others it is only to be known how far they are: a client's id names them too.
     const others = this.#uses.filter((use) => !uses.includes(use) && !use.gateway.isFollowing);
     const all = Promise.all([
-      ...uses.map(({ changing, gateway }) => changing.then(() => gateway.caughtUp())),
+      ...uses.map(async ({ changing, gateway }) => {
+        await changing;
+        await gateway.caughtUp();
+        await gateway.refresh();
+      }),
       ...others.map(({ gateway }) => gateway.look()),
     ]);
     const late = new AbortController();
