@@ -77,7 +77,7 @@ export async function replay(
   throw new CallError(`the gateway ended the stream after ${counted(events)} events`);
 }
 
-const CONTROL = new Set(['connection_info', 'heartbeat', 'error', 'reset']);
+const CONTROL = new Set(['connection_info', 'heartbeat', 'error', 'reset', 'replay']);
 
 async function endOf(gateway: string, signal: AbortSignal): Promise<End> {
   const response = await call('gateway', `${gateway}/api/history/stats`, { signal });
