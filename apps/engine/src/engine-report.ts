@@ -1,4 +1,5 @@
 import type { Lag } from '@depthcast/log';
+import { nowAndThen } from '@depthcast/ops';
 import { formatCursor } from '@depthcast/protocol';
 import type { Logger } from 'pino';
 import type { EngineObserver } from './engine-loop.ts';
@@ -14,8 +15,12 @@ export class EngineReport {
   readonly #logger: Logger;
   readonly #metrics: PartitionMetrics;
   readonly #onReady: (how: string) => void;
-  #doubtLoggedAt = 0;
-  #lagLoggedAt = 0;
+  readonly #logDoubt = nowAndThen(DOUBT_LOG_MS, (what: string, error: Error) =>
+    this.#logger.warn({ what, err: error.message }, 'Redis refuses or does not answer; retrying'),
+  );
+  readonly #logLag = nowAndThen(LAG_LOG_MS, (facts: object) =>
+    this.#logger.warn(facts, 'the journal is behind, or down: nothing that it has not stored is trimmed'),
+  );
 
   /** @param onReady it has caught up, in the way that it says: it appends, or stands by. */
   constructor(logger: Logger, metrics: PartitionMetrics, onReady: (how: string) => void) {
@@ -31,10 +36,7 @@ export class EngineReport {
   /** Redis away gives many of these; one line in a while tells as much. */
   doubt(what: string, error: Error): void {
     this.#metrics.doubted();
-    const now = Date.now();
-    if (now - this.#doubtLoggedAt < DOUBT_LOG_MS) return;
-    this.#doubtLoggedAt = now;
-    this.#logger.warn({ what, err: error.message }, 'Redis refuses or does not answer; retrying');
+    this.#logDoubt(what, error);
   }
 
   /** Until it appends. */
@@ -85,12 +87,9 @@ export class EngineReport {
   /** Nothing that it has not stored is trimmed: so this ends with orders refused and ingest pausing. */
   #journalLags(lag: Lag): void {
     this.#metrics.journalLags(lag);
-    const now = Date.now();
-    if (lag.seconds < JOURNAL_LATE_SECONDS || now - this.#lagLoggedAt < LAG_LOG_MS) return;
-    this.#lagLoggedAt = now;
+    if (lag.seconds < JOURNAL_LATE_SECONDS) return;
     const { events, memorySecondsLeft } = lag;
     const left = Number.isFinite(memorySecondsLeft) ? Math.round(memorySecondsLeft) : null;
-    const facts = { events, seconds: Math.round(lag.seconds), redisMemorySecondsLeft: left };
-    this.#logger.warn(facts, 'the journal is behind, or down: nothing that it has not stored is trimmed');
+    this.#logLag({ events, seconds: Math.round(lag.seconds), redisMemorySecondsLeft: left });
   }
 }

@@ -1,4 +1,4 @@
-import { LatencyHistogram, type Metrics } from '@depthcast/ops';
+import { LatencyHistogram, type Metrics, within } from '@depthcast/ops';
 import { Counter, Gauge } from 'prom-client';
 import type { OrderDesk } from './commands/order-desk.ts';
 import { lagOf } from './fanout/lag.ts';
@@ -196,12 +196,10 @@ function unsentBytes(all: readonly Gateway[]): number {
 /** Nothing of a log that is not followed. */
 async function tailLag(gateway: Gateway, source: LogSource): Promise<number | undefined> {
   if (!gateway.isFollowing) return undefined;
-  let timer: NodeJS.Timeout | undefined;
-  const bound = new Promise<undefined>((resolve) => {
-    timer = setTimeout(resolve, TIP_WAIT_MS, undefined);
-  });
-  const tip = await Promise.race([source.tip().catch(() => undefined), bound]);
-  clearTimeout(timer);
+  const tip = await within(
+    source.tip().catch(() => undefined),
+    TIP_WAIT_MS,
+  );
   const { tail } = gateway.window;
   if (!tip) return undefined;
   return tail?.epoch === tip.epoch ? Math.max(0, tip.offset - tail.offset) : tip.offset + 1;

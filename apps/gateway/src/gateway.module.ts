@@ -1,5 +1,5 @@
 import { checkRedis, connectRedis, type InboxProducer, partitionKeys, type RedisClient } from '@depthcast/log';
-import { fatal, Liveness, Metrics, OpsModule, Readiness } from '@depthcast/ops';
+import { fatal, Liveness, Metrics, nowAndThen, OpsModule, Readiness } from '@depthcast/ops';
 import { DepthcastError } from '@depthcast/protocol';
 import {
   type BeforeApplicationShutdown,
@@ -185,13 +185,10 @@ export class GatewayModule {
 }
 
 function connect(config: GatewayConfig, logger: Logger): RedisClient {
-  let loggedMs = 0;
   return connectRedis(config.REDIS_URL, {
     name: 'depthcast-gateway',
-    onError: (error) => {
-      if (Date.now() - loggedMs < CONNECTION_LOG_MS) return;
-      loggedMs = Date.now();
-      logger.warn({ err: error }, 'redis is away: trying again');
-    },
+    onError: nowAndThen(CONNECTION_LOG_MS, (error: Error) =>
+      logger.warn({ err: error }, 'redis is away: trying again'),
+    ),
   });
 }

@@ -60,6 +60,8 @@ const HELMET: FastifyHelmetOptions = {
     },
   },
   crossOriginResourcePolicy: { policy: 'cross-origin' },
+  // For browsers that do not know frame-ancestors.
+  xFrameOptions: { action: 'deny' },
   crossOriginOpenerPolicy: false,
   strictTransportSecurity: false,
 };

@@ -8,7 +8,7 @@ import {
   readTip,
   readUnsynced,
 } from '@depthcast/log';
-import { fatal, Metrics, Readiness } from '@depthcast/ops';
+import { fatal, Metrics, nowAndThen, Readiness } from '@depthcast/ops';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import type { IngestConfig } from './config.ts';
 import { IngestLoop } from './ingest-loop.ts';
@@ -33,7 +33,9 @@ export class IngestService implements OnApplicationBootstrap, OnApplicationShutd
   #client: RedisClient | undefined;
   #loop: IngestLoop | undefined;
   readonly #stopping = new AbortController();
-  #lastErrorMs = Number.NEGATIVE_INFINITY;
+  readonly #logError = nowAndThen(ERROR_LOG_MS, (error: Error) =>
+    this.#logger.warn({ reason: error.message }, 'redis'),
+  );
 
   constructor(
     @Inject(CONFIG) config: IngestConfig,
@@ -95,10 +97,7 @@ export class IngestService implements OnApplicationBootstrap, OnApplicationShutd
 
   /** Redis out of reach gives an error a second; one line now and then tells as much. */
   #onError(error: Error): void {
-    const nowMs = performance.now();
-    if (this.#stopping.signal.aborted || nowMs - this.#lastErrorMs < ERROR_LOG_MS) return;
-    this.#lastErrorMs = nowMs;
-    this.#logger.warn({ reason: error.message }, 'redis');
+    if (!this.#stopping.signal.aborted) this.#logError(error);
   }
 
   #producer(client: RedisClient, keys: PartitionKeys, partition: number): InboxProducer {

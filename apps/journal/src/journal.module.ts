@@ -1,5 +1,5 @@
 import { connectRedis, type RedisClient } from '@depthcast/log';
-import { OpsModule } from '@depthcast/ops';
+import { nowAndThen, OpsModule } from '@depthcast/ops';
 import { type DynamicModule, Module } from '@nestjs/common';
 import type { Logger } from 'pino';
 import type { JournalConfig } from './config.ts';
@@ -34,13 +34,10 @@ export class JournalModule {
 }
 
 function connect(config: JournalConfig, logger: Logger): RedisClient {
-  let loggedMs = Number.NEGATIVE_INFINITY;
   return connectRedis(config.REDIS_URL, {
     name: 'depthcast-journal',
-    onError: (error) => {
-      if (performance.now() - loggedMs < CONNECTION_LOG_MS) return;
-      loggedMs = performance.now();
-      logger.warn({ err: error.message }, 'redis is away: trying again');
-    },
+    onError: nowAndThen(CONNECTION_LOG_MS, (error: Error) =>
+      logger.warn({ err: error.message }, 'redis is away: trying again'),
+    ),
   });
 }

@@ -1,11 +1,10 @@
-import { type Cursor, formatCursor, parseCursor, tryParseCursor } from '@depthcast/protocol';
+import { BEGINNING, type Cursor, formatCursor, parseCursor, tryParseCursor } from '@depthcast/protocol';
 import type { RedisClient } from './connect.ts';
 import type { PartitionKeys } from './keys.ts';
 import { runScript } from './script.ts';
 import { retire } from './scripts/retire.lua.ts';
 
 /** What a journal that has stored nothing yet calls durable. */
-const NOTHING: Cursor = { epoch: 0, offset: 0 };
 
 export interface Retired {
   /** Entries that went. */
@@ -26,7 +25,7 @@ export async function retireLog(
   entriesMin: number,
 ): Promise<Retired> {
   const keyList = [keys.log, keys.tip, keys.snapshot, keys.watermark];
-  const args = [formatCursor(durable ?? NOTHING), Math.max(0, Math.floor(entriesMin))];
+  const args = [formatCursor(durable ?? BEGINNING), Math.max(0, Math.floor(entriesMin))];
   const [, trimmed, watermark] = (await runScript(client, retire, keyList, args)) as [string, number, string];
   return { trimmed, watermark: parseCursor(watermark) };
 }

@@ -3,8 +3,10 @@ import type { Sampler } from '@opentelemetry/sdk-trace';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import { loadConfig, type Source } from './config.ts';
+import { nowAndThen } from './now-and-then.ts';
 import { maskSecrets } from './secrets.ts';
 import { settings } from './settings.ts';
+import { within } from './within.ts';
 
 /** OpenTelemetry as far as it is used. Loaded when there is a collector to send spans to, and not before. */
 export interface Tracing {
@@ -68,7 +70,12 @@ export async function startTracing(name: string, source: Source, logger: Logger)
     import('@opentelemetry/resources'),
     import('@opentelemetry/sdk-trace'),
   ]);
-  core.setGlobalErrorHandler(complainNowAndThen(logger));
+  core.setGlobalErrorHandler(
+    nowAndThen(COMPLAINT_MS, (error: unknown) => {
+      const reason = maskSecrets(String((error as Error)?.message ?? error));
+      logger.warn({ reason }, 'spans could not be sent');
+    }),
+  );
   const processor = new sdk.BatchSpanProcessor({
     exporter: new OTLPTraceExporter(),
     maxQueueSize: QUEUE_SPANS_MAX,
@@ -90,7 +97,13 @@ export async function startTracing(name: string, source: Source, logger: Logger)
     api,
     tracer: provider.getTracer('depthcast'),
     contextOf: (headers) => propagator.extract(api.ROOT_CONTEXT, headers, api.defaultTextMapGetter),
-    stop: () => within(provider.shutdown(), FLUSH_MS_MAX),
+    stop: async () => {
+      // Whatever comes of it.
+      await within(
+        provider.shutdown().catch(() => {}),
+        FLUSH_MS_MAX,
+      );
+    },
   };
 }
 
@@ -115,24 +128,4 @@ function samplerOf(config: TracingConfig, sdk: typeof import('@opentelemetry/sdk
     }
   };
   return isParentBased ? new sdk.ParentBasedSampler({ root: root() }) : root();
-}
-
-function complainNowAndThen(logger: Logger): (error: unknown) => void {
-  let lastMs = Number.NEGATIVE_INFINITY;
-  return (error) => {
-    const nowMs = performance.now();
-    if (nowMs - lastMs < COMPLAINT_MS) return;
-    lastMs = nowMs;
-    logger.warn({ reason: maskSecrets(String((error as Error)?.message ?? error)) }, 'spans could not be sent');
-  };
-}
-
-/** Whatever comes of it, and no longer than that. */
-async function within(work: Promise<unknown>, ms: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([work.catch(() => {}), late]);
-  clearTimeout(timer);
 }

@@ -12,6 +12,8 @@ export interface Cursor {
   readonly offset: number;
 }
 
+/** Before every entry of every log: no epoch is so early. */
+export const BEGINNING: Cursor = { epoch: 0, offset: 0 };
 /** 10^12 offsets an epoch leave room for 9,006 epochs below 2^53 in the integer form. */
 export const INTEGER_FORM_OFFSETS_MAX = 1_000_000_000_000;
 /** The most partitions one session cursor can name. */

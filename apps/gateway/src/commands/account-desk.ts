@@ -1,4 +1,5 @@
 import type { StoredAccounts } from '@depthcast/log';
+import { within } from '@depthcast/ops';
 import { DepthcastError, quote } from '@depthcast/protocol';
 import type { MarketState } from '../views/market-state.ts';
 import type { OrdersWanted } from './account-replica.ts';
@@ -81,10 +82,9 @@ export class AccountDesk {
       .finally(() => {
         this.#loading = undefined;
       });
-    let timer: NodeJS.Timeout | undefined;
-    const bound = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, STORED_WAIT_MS);
-    });
-    await Promise.race([this.#loading.catch(() => {}), bound]).finally(() => clearTimeout(timer));
+    await within(
+      this.#loading.catch(() => {}),
+      STORED_WAIT_MS,
+    );
   }
 }

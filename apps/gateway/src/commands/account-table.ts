@@ -1,5 +1,5 @@
 import type { LogEntry, StoredAccounts } from '@depthcast/log';
-import { type Cursor, compareCursors, successor } from '@depthcast/protocol';
+import { BEGINNING, type Cursor, compareCursors, successor } from '@depthcast/protocol';
 import type { Filter } from '../fanout/filter.ts';
 import type { Topic } from '../fanout/topics.ts';
 import type { TailStart } from '../tail/tail-loop.ts';
@@ -26,7 +26,6 @@ const ACCOUNTS_MAX = 20_000;
 const ENDED_ORDERS_MAX = 20_000;
 /** The engine stores its accounts at least every 50,000 events unless it is told otherwise. */
 const EVENTS_SINCE_MAX = 100_000;
-const BEGINNING: Cursor = { epoch: 0, offset: 0 };
 
 /** A private event, kept until it is known what it is to be applied to. */
 interface PrivateEvent {

@@ -1,3 +1,5 @@
+import { TokenBucket } from './token-bucket.ts';
+
 /** What is held back by a rate: events of the log, which come later, or frames of views, of which only the last does. */
 export type HeldKind = 'log' | 'view';
 
@@ -19,7 +21,6 @@ export interface HeldConnection {
 
 const TICK_MS = 20;
 const TELL_MS = 60_000;
-const MS_PER_SECOND = 1_000;
 
 /** The rates of all connections that have one: what they may be sent, and who waits until that is more than nothing. */
 export class Rates {
@@ -76,40 +77,33 @@ export class Rates {
 /** What one connection may be sent: so many messages a second, those of a quiet second at once. */
 export class RateBudget {
   readonly #rates: Rates;
-  readonly #perSecond: number;
+  readonly #bucket: TokenBucket;
   readonly #name: string;
   readonly #line: (() => void)[] = [];
-  #left: number;
-  #atMs: number;
   #held = 0;
   #toldMs = Number.NEGATIVE_INFINITY;
 
   constructor(rates: Rates, perSecond: number, name: string) {
     this.#rates = rates;
-    this.#perSecond = perSecond;
+    this.#bucket = new TokenBucket(perSecond, () => rates.nowMs());
     this.#name = name;
-    this.#left = perSecond;
-    this.#atMs = rates.nowMs();
   }
 
   /** Messages that may be sent now. */
   get available(): number {
-    const nowMs = this.#rates.nowMs();
-    this.#left = Math.min(this.#perSecond, this.#left + ((nowMs - this.#atMs) * this.#perSecond) / MS_PER_SECOND);
-    this.#atMs = nowMs;
-    return Math.max(0, Math.floor(this.#left));
+    return Math.max(0, Math.floor(this.#bucket.left));
   }
 
   /** Takes so many or none; none as well while somebody else of the connection waits: they take turns. */
   take(count: number): boolean {
     if (this.#line.length > 0 || count > this.available) return false;
-    this.#left -= count;
+    this.#bucket.spend(count);
     return true;
   }
 
   /** So many have been sent. */
   spend(count: number): void {
-    this.#left -= count;
+    this.#bucket.spend(count);
   }
 
   /** Somebody of the connection has more than may be sent; `goOn` is called once, when it is his turn. */
@@ -119,7 +113,7 @@ export class RateBudget {
     const nowMs = this.#rates.nowMs();
     if (nowMs - this.#toldMs >= TELL_MS) {
       this.#toldMs = nowMs;
-      this.#rates.tell({ name: this.#name, perSecond: this.#perSecond, held: this.#held });
+      this.#rates.tell({ name: this.#name, perSecond: this.#bucket.perSecond, held: this.#held });
       this.#held = 0;
     }
     this.#line.push(goOn);

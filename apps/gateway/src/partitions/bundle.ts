@@ -7,7 +7,7 @@ import type { Gateway } from '../gateway.ts';
 import type { ResumeRequest } from '../resume/locator.ts';
 import { showAll } from '../resume/show-all.ts';
 import type { Partitions } from './partitions.ts';
-import { sessionCursor } from './view-reset.ts';
+import { endsOf, sessionCursor } from './view-reset.ts';
 
 export interface BundleOptions {
   readonly partitions: Partitions;
@@ -136,20 +136,15 @@ export class Bundle implements Ensemble {
     const members = this.#members;
     const { partitions, companion } = this.#options;
     await Promise.all(members.map(({ gateway }) => gateway.caughtUp()));
-    const earliest = await Promise.all(partitions.all.map(({ history }) => history.earliest()));
+    const ends = await endsOf(partitions);
     this.#isResetting = false;
     if (this.#isClosed) return;
     for (const member of this.#members) this.#renew(member);
     const [first] = members;
     if (!first) return;
     const { ladder, fanout } = first.gateway;
-    const tails = partitions.all.map(({ place }) => place);
-    const frame = ladder.resetFrame(reason, requested, {
-      earliest: sessionCursor(earliest),
-      tail: sessionCursor(tails),
-    });
     ladder.stats.outcomes.reset++;
-    fanout.writeTo(first.session, frame);
+    fanout.writeTo(first.session, ladder.resetFrame(reason, requested, ends));
     this.#show(this.#members, () => 'snapshot');
     companion?.onReset();
   }

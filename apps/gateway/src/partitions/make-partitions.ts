@@ -1,7 +1,7 @@
 import type { Liveness, Readiness } from '@depthcast/ops';
-import { formatShortCursor } from '@depthcast/protocol';
 import type { Logger } from 'pino';
 import type { GatewayConfig } from '../config.ts';
+import { formatId } from '../fanout/format.ts';
 import { Rates } from '../fanout/rates.ts';
 import { Gateway } from '../gateway.ts';
 import { HttpJournalSource } from '../resume/journal-source.ts';
@@ -79,14 +79,7 @@ function makeGateway(
     resumeBytesPerSecondMax: config.RESUME_BYTES_PER_SECOND_MAX,
     redisPacer,
     hasSymbols: () => of().symbols.length > 0,
-    ...(isOne
-      ? {}
-      : {
-          idOf: (cursor) => {
-            const { before, after } = of().stamp(partition);
-            return before + formatShortCursor(cursor) + after;
-          },
-        }),
+    ...(isOne ? {} : { idOf: (cursor) => formatId(cursor, 0, 'cursor', of().stamp(partition)) }),
     onWarn: (message, error) => logger.warn(error ? { err: error } : {}, message),
     onStarted,
     onState: (state) => {

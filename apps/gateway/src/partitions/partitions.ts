@@ -1,5 +1,6 @@
 import type { BookReplica } from '@depthcast/book';
 import {
+  BEGINNING,
   type Cursor,
   formatShortCursor,
   PARTITIONS_MAX,
@@ -18,8 +19,6 @@ export type Places = readonly (Cursor | undefined)[];
 
 export type LocatedPlaces = Places | { readonly lost: ResetReason };
 
-/** What nobody has received anything of is named so. No log has an epoch 0. */
-const NOTHING: Cursor = { epoch: 0, offset: 0 };
 const PARTS = /^[0-9a-z]+-[0-9a-z]+(_[0-9a-z]+-[0-9a-z]+)*$/;
 
 /**
@@ -103,7 +102,9 @@ export class Partitions {
    * @param placeOf what has been received of another one, where that is not all there is.
    */
   stamp(partition: number, placeOf: (other: number) => Cursor | undefined = this.placeOf): Stamp {
-    const parts = this.all.map((_, other) => (other === partition ? '' : formatShortCursor(placeOf(other) ?? NOTHING)));
+    const parts = this.all.map((_, other) =>
+      other === partition ? '' : formatShortCursor(placeOf(other) ?? BEGINNING),
+    );
     const before = parts.slice(0, partition).map((part) => `${part}_`);
     const after = parts.slice(partition + 1).map((part) => `_${part}`);
     return { partition, before: before.join(''), after: after.join('') };
@@ -116,7 +117,7 @@ export class Partitions {
   locate({ text, fromHeader }: ResumeRequest): LocatedPlaces {
     if (!fromHeader && text === '0') return this.all.map(() => undefined);
     const cursors = tryParseSessionCursor(text, this.count);
-    if (cursors) return cursors.map((cursor) => (cursor.epoch === NOTHING.epoch ? undefined : cursor));
+    if (cursors) return cursors.map((cursor) => (cursor.epoch === BEGINNING.epoch ? undefined : cursor));
     // As many parts as there are partitions, or nothing that anybody was ever given.
     const parts = PARTS.test(text) ? text.split('_').length : 0;
     return { lost: parts > 0 && parts <= PARTITIONS_MAX && parts !== this.count ? 'repartitioned' : 'unknown' };

@@ -1,4 +1,4 @@
-import { type Cursor, formatCursor, formatSessionCursor } from '@depthcast/protocol';
+import { type Cursor, formatCursor, formatSessionCursor, type Reset } from '@depthcast/protocol';
 import type { Gateway } from '../gateway.ts';
 import type { ResumeRequest } from '../resume/locator.ts';
 import type { Partitions, Places } from './partitions.ts';
@@ -18,11 +18,13 @@ export async function viewReset(
   const places = partitions.locate(request);
   const reason = 'lost' in places ? places.lost : await lostIn(partitions, places, concerned);
   if (!reason) return '';
-  const earliest = await Promise.all(partitions.all.map(({ history }) => history.earliest()));
-  return first.ladder.resetFrame(reason, request.text, {
-    earliest: sessionCursor(earliest),
-    tail: sessionCursor(partitions.all.map(({ place }) => place)),
-  });
+  return first.ladder.resetFrame(reason, request.text, await endsOf(partitions));
+}
+
+/** Where what can be told begins and ends, as a `reset` says it. */
+export async function endsOf({ all }: Partitions): Promise<Pick<Reset, 'earliest' | 'tail'>> {
+  const earliest = await Promise.all(all.map(({ history }) => history.earliest()));
+  return { earliest: sessionCursor(earliest), tail: sessionCursor(all.map(({ place }) => place)) };
 }
 
 async function lostIn(partitions: Partitions, places: Places, concerned: readonly number[]) {

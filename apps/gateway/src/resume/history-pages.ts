@@ -1,4 +1,5 @@
 import { LogGapError } from '@depthcast/log';
+import { within } from '@depthcast/ops';
 import { type Cursor, compareCursors, formatCursor } from '@depthcast/protocol';
 import type { Window } from '../fanout/window.ts';
 import type { LogSource } from '../tail/log-source.ts';
@@ -39,11 +40,10 @@ export class HistoryPages {
     this.#earliest ??= this.#options.source.earliest().finally(() => {
       this.#earliest = undefined;
     });
-    let timer: NodeJS.Timeout | undefined;
-    const bound = new Promise<undefined>((resolve) => {
-      timer = setTimeout(resolve, EARLIEST_WAIT_MS, undefined);
-    });
-    return Promise.race([this.#earliest.catch(() => undefined), bound]).finally(() => clearTimeout(timer));
+    return within(
+      this.#earliest.catch(() => undefined),
+      EARLIEST_WAIT_MS,
+    );
   }
 
   /**

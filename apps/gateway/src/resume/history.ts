@@ -1,4 +1,5 @@
 import { LogGapError } from '@depthcast/log';
+import { within } from '@depthcast/ops';
 import { type Cursor, compareCursors, DepthcastError, formatCursor } from '@depthcast/protocol';
 import type { HistoryPages } from './history-pages.ts';
 import type { JournalLane } from './journal.ts';
@@ -63,7 +64,14 @@ export class History {
   /** The earliest entry that can be told, as far as that is known within a second. */
   async earliest(): Promise<Cursor | undefined> {
     const { redis, journal } = this.#options;
-    const [first, kept] = await Promise.all([redis.earliest(), journal && soon(journal.epochs.load())]);
+    const [first, kept] = await Promise.all([
+      redis.earliest(),
+      journal &&
+        within(
+          journal.epochs.load().catch(() => undefined),
+          EARLIEST_WAIT_MS,
+        ),
+    ]);
     return earlier(first, (kept ?? journal?.epochs.known)?.earliest);
   }
 
@@ -123,12 +131,4 @@ async function ofJournal({ pages, epochs }: Lane, cursor: Cursor | undefined): P
 
 function earlier(a: Cursor | undefined, b: Cursor | undefined): Cursor | undefined {
   return a && b ? (compareCursors(a, b) <= 0 ? a : b) : (a ?? b);
-}
-
-async function soon<T>(work: Promise<T>): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const bound = new Promise<undefined>((resolve) => {
-    timer = setTimeout(resolve, EARLIEST_WAIT_MS, undefined);
-  });
-  return Promise.race([work.catch(() => undefined), bound]).finally(() => clearTimeout(timer));
 }

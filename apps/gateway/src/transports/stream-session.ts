@@ -1,3 +1,4 @@
+import { within } from '@depthcast/ops';
 import { type Framing, onWire } from '../fanout/format.ts';
 import type { RateBudget } from '../fanout/rates.ts';
 import type { Sink } from '../fanout/session.ts';
@@ -135,13 +136,4 @@ export class StreamSession {
     // An empty chunk would end the response.
     if (text !== '') this.#sink.write(onWire(text, this.#framing));
   }
-}
-
-/** What comes of it, or `undefined` when that takes longer. */
-function within<T>(work: Promise<T>, ms: number): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), ms);
-  });
-  return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }

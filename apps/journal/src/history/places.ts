@@ -1,4 +1,5 @@
 import {
+  BEGINNING,
   type Cursor,
   compareCursors,
   DepthcastError,
@@ -14,9 +15,6 @@ export type Place = Cursor | readonly Cursor[];
 
 /** Places by partition; undefined: none is meant there. */
 export type PlaceOfEach = readonly (Cursor | undefined)[];
-
-/** Before everything: no epoch is so early. */
-const BEGINNING: Cursor = { epoch: 0, offset: 0 };
 
 /** `<epoch>-<offset>`, or of several partitions the form of `formatSessionCursor`. */
 export function tryPlace(text: string, partitions: number): Place | undefined {

@@ -1,3 +1,4 @@
+import { nowAndThen } from '@depthcast/ops';
 import type { Logger } from 'pino';
 
 const EVERY_MS = 10_000;
@@ -6,11 +7,13 @@ const EVERY_MS = 10_000;
 export type Warn = (kind: string, fields: object, message: string) => void;
 
 export function warnNowAndThen(logger: Logger): Warn {
-  const warnedMs = new Map<string, number>();
+  const byKind = new Map<string, (fields: object, message: string) => void>();
   return (kind, fields, message) => {
-    const nowMs = performance.now();
-    if (nowMs - (warnedMs.get(kind) ?? Number.NEGATIVE_INFINITY) < EVERY_MS) return;
-    warnedMs.set(kind, nowMs);
-    logger.warn(fields, message);
+    let warn = byKind.get(kind);
+    if (!warn) {
+      warn = nowAndThen(EVERY_MS, (said: object, text: string) => logger.warn(said, text));
+      byKind.set(kind, warn);
+    }
+    warn(fields, message);
   };
 }

@@ -61,20 +61,24 @@ export async function findNchan(): Promise<Nginx> {
  *
  * @param workers as `worker_processes` takes it.
  */
-export async function runNchan(children: Children, nginx: Nginx, workers: number): Promise<RunningNchan> {
+export async function runNchan(
+  children: Children,
+  { command: program, module, libraryPath }: Nginx,
+  workers: number,
+): Promise<RunningNchan> {
   const folder = mkdtempSync(join(tmpdir(), 'depthcast-nchan-'));
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   const port = await freePort();
   const config = join(folder, 'nginx.conf');
-  writeFileSync(config, configOf(nginx, port, workers));
+  writeFileSync(config, configOf(module, port, workers));
   // It ends with this process, however that happens.
-  const run = ['setpriv', '--pdeathsig', 'TERM', nginx.command, '-p', `${folder}/`, '-c', config, '-e', 'stderr'];
+  const run = ['setpriv', '--pdeathsig', 'TERM', program, '-p', `${folder}/`, '-c', config, '-e', 'stderr'];
   // Nchan makes a folder under /var/lib/nginx whatever its configuration says: where there is none, it is given one
   // that it alone sees.
   const own = ['unshare', '--map-root-user', '--mount', 'sh', '-c', OWN_FOLDER, 'sh'];
-  const isInstalled = existsSync('/var/lib/nginx') && nginx.libraryPath === '' && process.getuid?.() === 0;
+  const isInstalled = existsSync('/var/lib/nginx') && libraryPath === '' && process.getuid?.() === 0;
   const [command = '', ...args] = [...(isInstalled ? [] : own), ...run];
-  const { pid, lines, kill } = children.group(command, args, { LD_LIBRARY_PATH: nginx.libraryPath });
+  const { pid, lines, kill } = children.group(command, args, { LD_LIBRARY_PATH: libraryPath });
   try {
     const deadline = performance.now() + READY_MS_MAX;
     while (!(await answers(port))) {
@@ -93,7 +97,7 @@ export async function runNchan(children: Children, nginx: Nginx, workers: number
 const OWN_FOLDER = 'mount -t tmpfs none /var/lib && mkdir /var/lib/nginx && exec "$@"';
 
 /** The newest messages are kept in memory for those who come back, as a window is; nothing is written to disk. */
-function configOf({ module }: Nginx, port: number, workers: number): string {
+function configOf(module: string, port: number, workers: number): string {
   return `
 load_module ${module};
 daemon off;

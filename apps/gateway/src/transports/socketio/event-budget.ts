@@ -1,3 +1,5 @@
+import { TokenBucket } from '../../fanout/token-bucket.ts';
+
 export interface EventLimits {
   readonly eventsPerSecond: number;
   /** Refusals without a rest in between, after which a client does not mean well. */
@@ -7,30 +9,23 @@ export interface EventLimits {
 /** What one connection may ask for: so many events a second, those of a quiet second at once. */
 export class EventBudget {
   readonly #limits: EventLimits;
-  readonly #nowMs: () => number;
-  #left: number;
-  #atMs: number;
+  readonly #bucket: TokenBucket;
   #refusals = 0;
 
   constructor(limits: EventLimits, nowMs: () => number) {
     this.#limits = limits;
-    this.#nowMs = nowMs;
-    this.#left = limits.eventsPerSecond;
-    this.#atMs = nowMs();
+    this.#bucket = new TokenBucket(limits.eventsPerSecond, nowMs);
   }
 
   /** @returns false when that is more than is left. */
   take(): boolean {
-    const { eventsPerSecond } = this.#limits;
-    const nowMs = this.#nowMs();
-    this.#left = Math.min(eventsPerSecond, this.#left + ((nowMs - this.#atMs) * eventsPerSecond) / 1_000);
-    this.#atMs = nowMs;
-    if (this.#left === eventsPerSecond) this.#refusals = 0;
-    if (this.#left < 1) {
+    const { left } = this.#bucket;
+    if (left === this.#bucket.perSecond) this.#refusals = 0;
+    if (left < 1) {
       this.#refusals++;
       return false;
     }
-    this.#left--;
+    this.#bucket.spend(1);
     return true;
   }
 
